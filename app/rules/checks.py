@@ -1,0 +1,137 @@
+"""Exact comparison and three-valued logic: the whole arithmetic of a verdict is in this file.
+
+A measure is an interval `low/scale .. high/scale` of exact integers; a value whose counts are
+known has low = high. `high` is None where nothing bounds it from above. Adding what is missing
+can only shrink the interval, so a decided outcome is never overturned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Final
+
+from app.rules.facts import Given, Percent, Ratio, Recorded
+from app.rules.vocabulary import (
+    DENOMINATOR_ZERO,
+    MET,
+    MISSING_VALUE,
+    NO_CRITERION,
+    NOT_APPLICABLE,
+    NOT_MET,
+    NUMERATOR_EXCEEDS_DENOMINATOR,
+    ROUNDED_VALUE,
+    UNDETERMINED,
+    VALUE_NOT_APPROVED,
+    VALUE_OUTDATED,
+    Operator,
+)
+
+# (low, high, scale, why it is no single number); scale 0 means that there is nothing to compare.
+Measure = tuple[int, int | None, int, str]
+Comparison = Callable[[int, int | None, int], str]
+Finding = tuple[str, tuple[str, ...]]
+
+# The order in which reasons are listed when several apply.
+REASON_ORDER: Final = (
+    MISSING_VALUE,
+    VALUE_OUTDATED,
+    VALUE_NOT_APPROVED,
+    DENOMINATOR_ZERO,
+    NUMERATOR_EXCEEDS_DENOMINATOR,
+    "level_abolished",
+    "attribute_missing",
+    ROUNDED_VALUE,
+    "ambiguous_text",
+    "member_value_missing",
+    "exempt_central_pilot",
+)
+
+
+def whole(threshold: Decimal) -> tuple[int, int]:
+    """Return the threshold as an exact fraction (numerator, denominator > 0)."""
+    return threshold.as_integer_ratio()
+
+
+def comparison(operator: Operator, threshold: Decimal) -> Comparison:
+    """Return a function that says on which side of the threshold the whole interval lies."""
+    goal, unit = whole(threshold)
+
+    def at_least(low: int, high: int | None, scale: int) -> str:
+        if low * unit >= goal * scale:
+            return MET
+        return UNDETERMINED if high is None or high * unit >= goal * scale else NOT_MET
+
+    def above(low: int, high: int | None, scale: int) -> str:
+        if low * unit > goal * scale:
+            return MET
+        return UNDETERMINED if high is None or high * unit > goal * scale else NOT_MET
+
+    def equal(low: int, high: int | None, scale: int) -> str:
+        below, beyond = low * unit, None if high is None else high * unit
+        if below == beyond == goal * scale:
+            return MET
+        outside = below > goal * scale or (beyond is not None and beyond < goal * scale)
+        return NOT_MET if outside else UNDETERMINED
+
+    def negated(compare: Comparison) -> Comparison:
+        opposite = {MET: NOT_MET, NOT_MET: MET, UNDETERMINED: UNDETERMINED}
+        return lambda low, high, scale: opposite[compare(low, high, scale)]
+
+    by_operator: dict[Operator, Comparison] = {
+        ">=": at_least,
+        ">": above,
+        "=": equal,
+        "<": negated(at_least),
+        "<=": negated(above),
+    }
+    return by_operator[operator]
+
+
+def measure(given: Given | None, may_exceed: bool = False) -> Measure:
+    """Return what a fact amounts to: a ratio or percentage in percent, a count as it is."""
+    kind = type(given)
+    if kind is Ratio:
+        part, base = given.numerator, given.denominator  # type: ignore[union-attr]
+        if base == 0:
+            return 0, 0, 0, DENOMINATOR_ZERO
+        if part > base and not may_exceed:
+            return 0, 0, 0, NUMERATOR_EXCEEDS_DENOMINATOR
+        return part * 100, part * 100, base, ""
+    if kind is Percent:
+        return (*given.bounds(capped=not may_exceed), ROUNDED_VALUE)  # type: ignore[union-attr]
+    if kind is int:
+        return given, given, 1, ""  # type: ignore[return-value]
+    if kind is Recorded:
+        reason = given.discounted  # type: ignore[union-attr]
+        return (0, 0, 0, reason) if reason else measure(given.fact, may_exceed)  # type: ignore[union-attr]
+    return 0, 0, 0, MISSING_VALUE
+
+
+def weigh(compare: Comparison, measured: Measure) -> Finding:
+    """Compare a measure with a threshold; undetermined carries the reason."""
+    low, high, scale, reason = measured
+    outcome = compare(low, high, scale) if scale else UNDETERMINED
+    return outcome, (reason,) if outcome is UNDETERMINED else ()
+
+
+def combined(combine: str | None, outcomes: Iterable[str]) -> str:
+    """Combine outcomes by AND (`all`) or OR (`any`).
+
+    AND: any not_met, else any undetermined, else met; OR: any met, else any undetermined, else
+    not_met. Children that are not_applicable or no_criterion are left out; a group with none left
+    takes that outcome (not_applicable only when every child is).
+    """
+    seen = frozenset(outcomes)
+    if not seen & {MET, NOT_MET, UNDETERMINED} or combine is None:
+        return NOT_APPLICABLE if seen == {NOT_APPLICABLE} else NO_CRITERION
+    decisive, otherwise = (NOT_MET, MET) if combine == "all" else (MET, NOT_MET)
+    if decisive in seen:
+        return decisive
+    return UNDETERMINED if UNDETERMINED in seen else otherwise
+
+
+def in_order(reasons: Iterable[str]) -> tuple[str, ...]:
+    """Return the reasons once each, in the order of the vocabulary."""
+    given = set(reasons)
+    return tuple(reason for reason in REASON_ORDER if reason in given)

@@ -1,0 +1,178 @@
+"""Compile a ruleset once into closures; evaluate it against the inputs of a unit.
+
+`Compiled.evaluate` is pure: the same inputs, ruleset and `SEMANTICS` give the same canonical
+bytes in every process. A missing fact alone never makes a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from app.rules.applicability import applicability, is_exempt
+from app.rules.checks import combined, in_order
+from app.rules.conditions import Catalogue
+from app.rules.leaves import Check, Judge, alternatives, compile_leaf
+from app.rules.ruleset import Criterion, Ruleset
+from app.rules.verdict import (
+    SEMANTICS,
+    Coverage,
+    Inputs,
+    Judgement,
+    Result,
+    canonical,
+    digest,
+    inputs_digest,
+)
+from app.rules.vocabulary import (
+    EXEMPT_CENTRAL_PILOT,
+    MET,
+    NO_CRITERION,
+    NO_OVERALL_RULE,
+    NOT_APPLICABLE,
+    NOT_MET,
+    UNDETERMINED,
+)
+
+
+class Compiled:
+    """A ruleset ready to judge, with the indicators it reads and the digest of both."""
+
+    __slots__ = (
+        "_judges", "digest", "exempted", "indicators", "member_codes", "ruleset", "unit_codes"
+    )  # fmt: skip
+
+    def __init__(
+        self, ruleset: Ruleset, catalogue: Catalogue, checks: Mapping[str, Check]
+    ) -> None:
+        self.ruleset = ruleset
+        self.unit_codes, self.member_codes = codes_read(ruleset, catalogue)
+        used = self.unit_codes | self.member_codes
+        self.indicators = {code: catalogue[code] for code in sorted(used)}
+        self.digest = digest(snapshot(ruleset, self.indicators))
+        self._judges = [compile_criterion(one, catalogue, checks) for one in ruleset.criteria]
+        self.exempted = tuple(_exempted(criterion) for criterion in ruleset.criteria)
+
+    def results(self, inputs: Inputs) -> tuple[Result, ...]:
+        """Judge every criterion; the explained result without digests and summary."""
+        if is_exempt(self.ruleset, inputs):
+            return self.exempted
+        return tuple([judge(inputs) for judge in self._judges])
+
+    def evaluate(self, inputs: Inputs) -> Judgement:
+        """Judge the unit: results of all criteria, their combination, counts and digests."""
+        results = self.results(inputs)
+        whole = combined("all", [result.outcome for result in results])
+        stated = self.ruleset.overall != "none"
+        counts = dict.fromkeys((MET, NOT_MET, UNDETERMINED, NOT_APPLICABLE, NO_CRITERION), 0)
+        _count(results, counts)
+        return Judgement(
+            all_items=None if stated else whole,
+            applicability=applicability(self.ruleset, inputs),
+            as_of=inputs.as_of,
+            basis=self.ruleset.overall,
+            counts=counts,
+            coverage=_coverage(results) if whole == NO_CRITERION else None,
+            criteria=results,
+            digest=self.digest,
+            inputs_digest=inputs_digest(inputs),
+            outcome=whole if stated else NO_OVERALL_RULE,
+            period=inputs.period,
+            reasons=_reasons(whole, results),
+            ruleset=self.ruleset.ruleset,
+            semantics=SEMANTICS,
+            unused_facts=self._unused(inputs),
+        )
+
+    def _unused(self, inputs: Inputs) -> tuple[str, ...]:
+        unused = inputs.facts.keys() - self.unit_codes
+        for member in inputs.members or ():
+            unused |= member.facts.keys() - self.member_codes
+        return tuple(sorted(unused))
+
+
+def snapshot(ruleset: Ruleset, indicators: Catalogue) -> bytes:
+    """Return the canonical data of a ruleset: its criteria and the indicators they read."""
+    return canonical(
+        {
+            "indicators": [one.model_dump(mode="json") for one in indicators.values()],
+            "ruleset": ruleset.model_dump(mode="json"),
+        }
+    )
+
+
+def codes_read(ruleset: Ruleset, catalogue: Catalogue) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the indicators read from the unit itself and those read from its members."""
+    unit: set[str] = set()
+    shares = []
+    for criterion in ruleset.walk():
+        unit |= {criterion.indicator} if criterion.indicator else set(criterion.sum)
+        conditions = [one.condition for one in criterion.every_reading]
+        if criterion.reading:
+            conditions += [one.condition for one in criterion.reading.alternatives]
+        for condition in conditions:
+            unit |= condition.codes()
+            shares.extend(condition.shares())
+    shares.extend(derived for code in unit if (derived := catalogue[code].derived))
+    members = {code for share in shares for code in share.holds.codes()}
+    return frozenset(unit), frozenset(members)
+
+
+def compile_criterion(
+    criterion: Criterion, catalogue: Catalogue, checks: Mapping[str, Check]
+) -> Judge:
+    """Return the closure that judges one criterion and everything below it."""
+    if not criterion.criteria:
+        return compile_leaf(criterion, catalogue, checks)
+    judges = [compile_criterion(child, catalogue, checks) for child in criterion.criteria]
+    id_, combine = criterion.id, criterion.combine
+    weigh_readings = alternatives(criterion, catalogue)
+
+    def judge(inputs: Inputs) -> Result:
+        results = tuple([judge(inputs) for judge in judges])
+        outcome = combined(combine, [result.outcome for result in results])
+        return Result(
+            id=id_,
+            outcome=outcome,
+            alternatives=weigh_readings(inputs) if weigh_readings else (),
+            coverage=_coverage(results) if outcome == NO_CRITERION else None,
+            criteria=results,
+            reasons=_reasons(outcome, results),
+        )
+
+    return judge
+
+
+def _reasons(outcome: str, results: Sequence[Result]) -> tuple[str, ...]:
+    if outcome == NOT_APPLICABLE:
+        return in_order(reason for result in results for reason in result.reasons)
+    if outcome != UNDETERMINED:
+        return ()
+    return in_order(
+        reason for result in results if result.outcome == UNDETERMINED for reason in result.reasons
+    )
+
+
+def _coverage(results: Sequence[Result]) -> Coverage:
+    parts = [result.coverage for result in results if result.coverage]
+    return Coverage(
+        items=sum(part.items for part in parts),
+        present=sum(part.present for part in parts),
+        reported=sum(part.reported for part in parts),
+    )
+
+
+def _count(results: Sequence[Result], counts: dict[str, int]) -> None:
+    for result in results:
+        if result.criteria:
+            _count(result.criteria, counts)
+        else:
+            counts[result.outcome] += 1
+
+
+def _exempted(criterion: Criterion) -> Result:
+    return Result(
+        id=criterion.id,
+        outcome=NOT_APPLICABLE,
+        criteria=tuple(_exempted(child) for child in criterion.criteria),
+        reasons=(EXEMPT_CENTRAL_PILOT,),
+    )

@@ -1,0 +1,211 @@
+"""All rulesets and indicators of all packs, compiled; or one report of every fault of every pack.
+
+Order never matters: there is no inheritance and no override between packs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from app.rules.cases import Case
+from app.rules.casework import CaseFault, Worked, disagreements, uncovered, work_out
+from app.rules.errors import CheckFailed, Fault, RulesetFaults, Text
+from app.rules.evaluate import Compiled
+from app.rules.indicators import Indicator
+from app.rules.names import check_faults, indicator_faults, placed, ruleset_faults
+from app.rules.packs import PackSource, Parsed, Place, parse
+from app.rules.ruleset import Criterion, Ruleset
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A compiled ruleset, where it was found, and the cases that exercise each criterion."""
+
+    compiled: Compiled
+    package: str
+    parsed: Parsed
+    cases: tuple[Worked, ...]
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """The ruleset as data."""
+        return self.compiled.ruleset
+
+    def origin(self, criterion_id: str) -> tuple[str, int | None]:
+        """Return the file and line where a criterion (or the ruleset itself) is written."""
+        for place, criterion in placed(self.ruleset):
+            if criterion.id == criterion_id:
+                return self.parsed.source.path, self.parsed.source.line((*place, "id"))
+        return self.parsed.source.path, self.parsed.source.line(("ruleset",))
+
+    def covering(self, criterion_id: str) -> tuple[Worked, ...]:
+        """Return the cases that name this criterion themselves."""
+        return tuple(one for one in self.cases if criterion_id in one.case.expect)
+
+
+class Registry(msgspec.Struct, frozen=True):
+    """Everything the service can evaluate."""
+
+    entries: Mapping[str, Entry]
+    indicators: Mapping[str, Indicator]
+
+    def criterion(self, criterion_id: str) -> tuple[Entry, Criterion] | None:
+        """Find a criterion of any ruleset by its id."""
+        for entry in self.entries.values():
+            for criterion in entry.ruleset.walk():
+                if criterion.id == criterion_id:
+                    return entry, criterion
+        return None
+
+    def uses(self, code: str) -> Iterator[tuple[Entry, Criterion]]:
+        """Yield the criteria that read an indicator from the unit or from its members."""
+        for entry in self.entries.values():
+            for criterion in entry.ruleset.walk():
+                if code in reads(criterion, self.indicators):
+                    yield entry, criterion
+
+
+def reads(criterion: Criterion, catalogue: Mapping[str, Indicator]) -> set[str]:
+    """Return every code a criterion rests on: values, area classes, and values of members."""
+    codes = {criterion.indicator} if criterion.indicator else set(criterion.sum)
+    for reading in criterion.every_reading:
+        codes |= reading.condition.codes()
+    for branch in criterion.required.branches if criterion.required else ():
+        codes |= set(branch.when_any)
+    for code in tuple(codes):
+        derived = catalogue[code].derived
+        codes |= derived.holds.codes() if derived else set()
+    return codes
+
+
+def build(packs: Iterable[PackSource]) -> Registry:
+    """Check and compile all packs; raise RulesetFaults with every fault of every pack."""
+    faults: list[Fault] = []
+    sources = sorted(packs, key=lambda pack: pack.name)
+    parsed = [
+        found
+        for pack in sources
+        for source in pack.files
+        if (found := parse(pack, source, faults)) is not None
+    ]
+    for pack in sources:
+        faults.extend(check_faults(pack))
+    catalogue = _indicators(parsed, faults)
+    rulesets = _rulesets(parsed, faults)
+    for one in parsed:
+        faults.extend(indicator_faults(one, catalogue))
+    entries = {}
+    for id_, (one, ruleset) in sorted(rulesets.items()):
+        named = list(ruleset_faults(one, ruleset, catalogue))
+        faults.extend(named)
+        if not named:
+            compiled = Compiled(ruleset, catalogue, one.pack.checks)
+            cases = _run(one, compiled, parsed, faults)
+            entries[id_] = Entry(compiled, one.pack.package, one, cases)
+    faults.extend(_homeless(parsed, rulesets))
+    if faults:
+        raise RulesetFaults(faults)
+    return Registry(entries, catalogue)
+
+
+def _indicators(parsed: Iterable[Parsed], faults: list[Fault]) -> dict[str, Indicator]:
+    found: dict[str, Indicator] = {}
+    for one in parsed:
+        for number, indicator in enumerate(getattr(one.model, "indicators", ())):
+            known = found.setdefault(indicator.code, indicator)
+            if known != indicator:
+                message = Text(
+                    f"chỉ số “{indicator.code}” đã được khai báo khác ở nơi khác; hãy dùng mã mới",
+                    f"the indicator “{indicator.code}” is defined differently elsewhere; "
+                    "use a new code",
+                )
+                place: Place = ("indicators", number, "code")
+                faults.append(one.source.fault(place, "redefined-indicator", message))
+    return dict(sorted(found.items()))
+
+
+def _rulesets(parsed: Iterable[Parsed], faults: list[Fault]) -> dict[str, tuple[Parsed, Ruleset]]:
+    """Collect rulesets; ruleset ids and criterion ids are unique over all packs."""
+    found: dict[str, tuple[Parsed, Ruleset]] = {}
+    owners: dict[str, str] = {}
+    for one in parsed:
+        if not isinstance(one.model, Ruleset):
+            continue
+        ids: list[tuple[Place, str]] = [(("ruleset",), one.model.ruleset)]
+        ids += [((*place, "id"), criterion.id) for place, criterion in placed(one.model)]
+        for place, id_ in ids:
+            if id_ in owners:
+                message = Text(
+                    f"mã “{id_}” đã dùng trong {owners[id_]}; mỗi mã chỉ dùng một lần",
+                    f"the id “{id_}” is taken by {owners[id_]}; an id is used once",
+                )
+                faults.append(one.source.fault(place, "duplicate-id", message))
+            owners.setdefault(id_, one.source.path)
+        found.setdefault(one.model.ruleset, (one, one.model))
+    return found
+
+
+def _cases(parsed: Iterable[Parsed]) -> Iterator[tuple[Parsed, Place, Case]]:
+    for one in parsed:
+        for number, case in enumerate(getattr(one.model, "cases", ())):
+            yield one, ("cases", number), case
+
+
+def _homeless(
+    parsed: Iterable[Parsed], rulesets: Mapping[str, tuple[Parsed, Ruleset]]
+) -> Iterator[Fault]:
+    for one, place, case in _cases(parsed):
+        owner = rulesets.get(case.ruleset)
+        if owner is None or owner[0].pack is not one.pack:
+            yield one.source.fault(
+                (*place, "ruleset"), "unknown-ruleset",
+                Text(f"gói không có bộ quy tắc “{case.ruleset}”",
+                     f"the pack has no ruleset “{case.ruleset}”"),
+            )  # fmt: skip
+
+
+def _run(
+    owner: Parsed, compiled: Compiled, parsed: Iterable[Parsed], faults: list[Fault]
+) -> tuple[Worked, ...]:
+    """Run the cases of one ruleset; add what fails and what is not covered to `faults`."""
+    mine = [
+        (one, place, case)
+        for one, place, case in _cases(parsed)
+        if one.pack is owner.pack and case.ruleset == compiled.ruleset.ruleset
+    ]
+    named = {case.case: case for _, _, case in mine}
+    worked = []
+    for one, place, case in mine:
+        if named[case.case] is not case:
+            message = Text("tên trường hợp bị trùng", "another case has the same name")
+            faults.append(one.source.fault((*place, "case"), "duplicate-case", message))
+            continue
+        try:
+            found = work_out(case, named, compiled)
+            judgement = compiled.evaluate(found.inputs)
+        except CaseFault as error:
+            faults.append(one.source.fault((*place, *error.place), "case-unusable", error.message))
+            continue
+        except CheckFailed as error:
+            message = Text(f"phép kiểm tra “{error.check}” bị lỗi", f"check “{error.check}” failed")
+            faults.append(one.source.fault(place, "check-failed", message))
+            continue
+        worked.append(found)
+        for what, expected, got in disagreements(found, judgement):
+            message = Text(
+                f"{what}: cần {expected}, kết quả là {got}", f"{what}: expected {expected}, got {got}"
+            )
+            faults.append(one.source.fault(place, "case-failed", message))
+    faults.extend(_uncovered(owner, compiled.ruleset, worked))
+    return tuple(worked)
+
+
+def _uncovered(owner: Parsed, ruleset: Ruleset, worked: list[Worked]) -> Iterator[Fault]:
+    places = {criterion.id: place for place, criterion in placed(ruleset)}
+    for id_, outcome in uncovered(ruleset, worked):
+        yield owner.source.fault(
+            places[id_], "uncovered",
+            Text(f"chưa có trường hợp nào cho {id_} với kết quả {outcome}; thêm vào cases",
+                 f"no case covers {id_} with outcome {outcome}; add one to cases"),
+        )  # fmt: skip

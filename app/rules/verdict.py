@@ -1,0 +1,134 @@
+"""What a judgement is made of: small immutable results that carry ids and observations only.
+
+Texts, cites and required evidence belong to the ruleset and are joined on reading
+(`app.rules.explain`). Field names are in alphabetical order, so that the canonical bytes
+(sorted keys, no white space, RFC 8785 for this data) cost nothing extra.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from typing import Any, Final
+
+import msgspec
+
+from app.rules.facts import Given
+
+# Raised when the kernel's meaning changes: the same inputs could then lead to another verdict.
+SEMANTICS: Final = 1
+
+
+class Members(msgspec.Struct, frozen=True, gc=False):
+    """How many members a share rests on: value known, of those true, and value unknown."""
+
+    known: int
+    true: int
+    unknown: int
+
+
+class Coverage(msgspec.Struct, frozen=True, gc=False):
+    """A report without a threshold: how many items, how many reported, how many present."""
+
+    items: int
+    present: int
+    reported: int
+
+
+class Result(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The outcome of one criterion and what it rests on.
+
+    `branch` is the index of the threshold that applied; `gap` how many more of the numerator are
+    needed; `observed` the fact, or a dict of facts where the criterion reads several.
+    """
+
+    id: str
+    outcome: str
+    alternatives: tuple[str, ...] = ()
+    branch: int | None = None
+    coverage: Coverage | None = None
+    criteria: tuple[Result, ...] = ()
+    gap: int | None = None
+    members: Members | None = None
+    observed: Given | dict[str, Given] | None = None
+    reasons: tuple[str, ...] = ()
+
+
+class Designation(msgspec.Struct, frozen=True, gc=False):
+    """A unit was chosen for a pilot `model` by a numbered decision."""
+
+    date: datetime.date | None
+    decision: str
+    model: str
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A unit below the one evaluated, with its facts; a commune without a type is a xã."""
+
+    facts: dict[str, Given]
+    level: str
+    type: str | None = None
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """Everything a judgement depends on besides the ruleset."""
+
+    as_of: datetime.date
+    level: str
+    attributes: dict[str, bool] = {}
+    designations: tuple[Designation, ...] = ()
+    facts: dict[str, Given] = {}
+    members: tuple[Member, ...] | None = None
+    period: str | None = None
+    period_end: datetime.date | None = None
+    scope: str | None = None
+
+    @property
+    def day(self) -> datetime.date:
+        """Return the day whose administrative levels count: as_of, or an earlier period's end."""
+        return min(self.as_of, self.period_end) if self.period_end else self.as_of
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """A whole verdict before its texts are joined."""
+
+    all_items: str | None
+    applicability: str
+    as_of: datetime.date
+    basis: str
+    counts: dict[str, int]
+    criteria: tuple[Result, ...]
+    digest: str
+    inputs_digest: str
+    outcome: str
+    period: str | None
+    reasons: tuple[str, ...]
+    ruleset: str
+    semantics: int
+    unused_facts: tuple[str, ...]
+    coverage: Coverage | None = None
+    alternatives: tuple[str, ...] = ()
+
+
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+def canonical(value: Any) -> bytes:
+    """Return the one byte string that stands for `value` in every process (UTF-8, sorted keys)."""
+    return _ENCODER.encode(value)
+
+
+def digest(value: bytes) -> str:
+    """Return the SHA-256 of canonical bytes, in hexadecimal."""
+    return hashlib.sha256(value).hexdigest()
+
+
+def inputs_digest(inputs: Inputs) -> str:
+    """Return the digest of the inputs; the order of facts, members, designations does not count."""
+    if inputs.members or len(inputs.designations) > 1:
+        inputs = msgspec.structs.replace(
+            inputs,
+            members=inputs.members and tuple(sorted(inputs.members, key=canonical)),
+            designations=tuple(sorted(inputs.designations, key=canonical)),
+        )
+    return digest(canonical(inputs))
