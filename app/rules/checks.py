@@ -7,7 +7,7 @@ can only shrink the interval, so a decided outcome is never overturned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -115,20 +115,19 @@ def weigh(compare: Comparison, measured: Measure) -> Finding:
     return outcome, (reason,) if outcome is UNDETERMINED else ()
 
 
-def combined(combine: str | None, outcomes: Iterable[str]) -> str:
+def combined(combine: str | None, outcomes: Sequence[str]) -> str:
     """Combine outcomes by AND (`all`) or OR (`any`).
 
     AND: any not_met, else any undetermined, else met; OR: any met, else any undetermined, else
     not_met. Children that are not_applicable or no_criterion are left out; a group with none left
     takes that outcome (not_applicable only when every child is).
     """
-    seen = frozenset(outcomes)
-    if not seen & {MET, NOT_MET, UNDETERMINED} or combine is None:
-        return NOT_APPLICABLE if seen == {NOT_APPLICABLE} else NO_CRITERION
-    decisive, otherwise = (NOT_MET, MET) if combine == "all" else (MET, NOT_MET)
-    if decisive in seen:
-        return decisive
-    return UNDETERMINED if UNDETERMINED in seen else otherwise
+    decisive, otherwise = (MET, NOT_MET) if combine == "any" else (NOT_MET, MET)
+    if combine is not None:
+        for outcome in (decisive, UNDETERMINED, otherwise):
+            if outcome in outcomes:
+                return outcome
+    return NO_CRITERION if NO_CRITERION in outcomes else NOT_APPLICABLE
 
 
 def in_order(reasons: Iterable[str]) -> tuple[str, ...]:

@@ -52,6 +52,17 @@ class Compiled:
         self._judges = [compile_criterion(one, catalogue, checks) for one in ruleset.criteria]
         self.exempted = tuple(_exempted(criterion) for criterion in ruleset.criteria)
 
+    @property
+    def codes(self) -> frozenset[str]:
+        """Every indicator the ruleset rests on: the unit's, its members', its area classes."""
+        classes = {
+            code
+            for criterion in self.ruleset.walk()
+            for branch in (criterion.required.branches if criterion.required else ())
+            for code in branch.when_any
+        }
+        return self.unit_codes | self.member_codes | classes
+
     def results(self, inputs: Inputs) -> tuple[Result, ...]:
         """Judge every criterion; the explained result without digests and summary."""
         if is_exempt(self.ruleset, inputs):

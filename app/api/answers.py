@@ -1,0 +1,38 @@
+"""Answers: JSON bytes with an entity tag, in one place."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from fastapi import Request
+from starlette.responses import Response
+
+_encoder = msgspec.json.Encoder()
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return `value` as JSON in UTF-8."""
+    return _encoder.encode(value)
+
+
+def answer(
+    request: Request, value: Any, language: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer a read: 200 with an ETag, or 304 when the caller holds this very answer."""
+    body = json_bytes(value)
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    sent = {
+        "etag": tag,
+        "cache-control": "no-cache",
+        "content-language": language,
+        "vary": "Accept-Language",
+        "x-content-type-options": "nosniff",
+        **(headers or {}),
+    }
+    known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    if tag in known or "*" in known:
+        return Response(status_code=304, headers=sent)
+    return Response(body, 200, sent, "application/json")

@@ -1,0 +1,196 @@
+"""Every error leaves the service as a problem document (RFC 9457), the framework's own included."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.api.answers import json_bytes
+from app.api.language import preferred
+from app.api.problems import PROBLEMS, Problem, refusal
+from app.domain.refusals import Complaint, Refused, pointer
+from app.rules.errors import CheckFailed, Text
+from app.rules.facts import printable
+
+_log = logging.getLogger("ntm")
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ErrorItem(BaseModel):
+    """One thing wrong, and where."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class ProblemDocument(BaseModel):
+    """An error answer (RFC 9457) in Vietnamese, or English with `Accept-Language: en`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str
+    errors: list[ErrorItem]
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says of an operation's error answers."""
+    schema = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}}
+        for status in sorted({403, 500, *statuses})
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of the application be answered as a problem document."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(CheckFailed, _check_failed)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def render(request: Request, problem: Problem) -> Response:
+    """Return the problem document in the caller's language."""
+    language = preferred(request.headers.get("accept-language", ""))
+    status, title = PROBLEMS[problem.code]
+    body = {
+        "type": f"/problems/{problem.code}",
+        "title": getattr(title, language),
+        "status": status,
+        "detail": getattr(problem.text, language),
+        "code": problem.code,
+        "instance": request.url.path,
+        "errors": [
+            {"pointer": one.pointer, "code": one.code, "message": getattr(one.message, language)}
+            for one in problem.errors
+        ],
+    }
+    headers = {
+        **(problem.headers or {}),
+        "content-language": language,
+        "vary": "Accept-Language",
+        "x-content-type-options": "nosniff",
+    }
+    content = b"" if request.method == "HEAD" else json_bytes(body)
+    return Response(content, status, headers, MEDIA_TYPE)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    if isinstance(error, Problem):
+        return render(request, error)
+    assert isinstance(error, HTTPException)
+    code, detail = _STATUSES.get(error.status_code, _STATUSES[400])
+    path = request.url.path[:200]
+    problem = Problem(code, detail.format(path=path, method=request.method), (), error.headers)
+    return render(request, problem)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return render(request, refusal(complaints(error.errors(), within=1)))
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return render(request, refusal(error.complaints))
+
+
+async def _check_failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, CheckFailed)
+    _log.error("check %s of criterion %s failed", error.check, error.criterion, exc_info=error)
+    detail = Text(
+        f"phép kiểm tra “{error.check}” của tiêu chí {error.criterion} bị lỗi; không có kết luận. "
+        "Hãy báo cho đơn vị cung cấp gói quy tắc.",
+        f"check “{error.check}” of criterion {error.criterion} failed; there is no verdict. "
+        "Tell whoever ships the rule pack.",
+    )
+    return render(request, Problem("rule-check-failed", detail))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    detail = Text(
+        "Dịch vụ gặp lỗi ngoài dự kiến và đã ghi lại. Hãy thử lại; nếu vẫn lỗi, báo quản trị viên.",
+        "The service met an unexpected error and logged it. Try again; if it stays, tell the "
+        "administrator.",
+    )
+    return render(request, Problem("internal-error", detail))
+
+
+_STATUSES: Mapping[int, tuple[str, Text]] = {
+    400: ("bad-request", Text("không đọc được yêu cầu", "the request could not be read")),
+    404: (
+        "not-found",
+        Text("không có {path}; xem danh sách tại /docs", "there is no {path}; see /docs"),
+    ),
+    405: (
+        "method-not-allowed",
+        Text("{path} không nhận {method}; xem /docs", "{path} does not take {method}; see /docs"),
+    ),
+}
+
+
+def complaints(errors: Iterable[Mapping[str, Any]], within: int = 0) -> list[Complaint]:
+    """Return pydantic's errors as complaints; `within` leading parts of each place are left out."""
+    found = []
+    for error in errors:
+        place: Sequence[str | int] = error["loc"]
+        code, message = _explain(error, str(place[-1]) if place else "JSON")
+        found.append(Complaint(pointer(*place[within:]), code, message))
+    return found
+
+
+def _explain(error: Mapping[str, Any], name: str) -> tuple[str, Text]:
+    kind, context = error["type"], error.get("ctx") or {}
+    name = printable(name)
+    if kind == "extra_forbidden":
+        return "unknown-field", Text(
+            f"không có trường “{name}”; hãy bỏ hoặc sửa tên (xem /docs)",
+            f"there is no field “{name}”; remove it or mend its name (see /docs)",
+        )
+    if kind == "missing":
+        return "missing-field", Text(f"thiếu “{name}”", f"“{name}” is missing")
+    if kind in _TYPES:
+        wanted = _TYPES[kind]
+        return "wrong-type", Text(f"“{name}” phải là {wanted.vi}", f"“{name}” must be {wanted.en}")
+    if kind == "literal_error":
+        allowed = str(context.get("expected", "")).replace(" or ", ", ")
+        return "wrong-value", Text(
+            f"“{name}” phải là một trong: {allowed}", f"“{name}” must be one of: {allowed}"
+        )
+    bounds = ", ".join(f"{key} {value}" for key, value in context.items() if key in _BOUNDS)
+    hint = f" ({bounds})" if bounds else ""
+    return "wrong-value", Text(
+        f"“{name}” không hợp lệ{hint}", f"“{name}” is not valid{hint}"
+    )
+
+
+_BOUNDS = ("ge", "le", "gt", "lt", "min_length", "max_length", "pattern")
+_TYPES: Mapping[str, Text] = {
+    "bool_type": Text("true hoặc false", "true or false"),
+    "string_type": Text("chuỗi ký tự", "a string"),
+    "int_type": Text("số nguyên", "an integer"),
+    "int_parsing": Text("số nguyên (chữ số 0-9)", "an integer (digits 0-9)"),
+    "dict_type": Text("một đối tượng JSON", "a JSON object"),
+    "model_type": Text("một đối tượng JSON", "a JSON object"),
+    "model_attributes_type": Text("một đối tượng JSON", "a JSON object"),
+    "list_type": Text("một danh sách", "a list"),
+    "tuple_type": Text("một danh sách", "a list"),
+    "date_type": Text("ngày dạng YYYY-MM-DD", "a date like YYYY-MM-DD"),
+    "date_from_datetime_parsing": Text("ngày dạng YYYY-MM-DD", "a date like YYYY-MM-DD"),
+    "date_parsing": Text("ngày dạng YYYY-MM-DD", "a date like YYYY-MM-DD"),
+    "bool_parsing": Text("true hoặc false", "true or false"),
+}

@@ -1,0 +1,82 @@
+"""Every problem the service can answer: its stable code, HTTP status and title in two languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from starlette.exceptions import HTTPException
+
+from app.domain.refusals import Complaint
+from app.rules.errors import Text
+
+# code: (HTTP status, title). Codes that stand for a place in the request share status 422.
+PROBLEMS: Final[Mapping[str, tuple[int, Text]]] = {
+    "bad-request": (400, Text("Yêu cầu không hợp lệ", "Bad request")),
+    "malformed-json": (400, Text("Nội dung không phải JSON hợp lệ", "The body is not valid JSON")),
+    "loopback-only": (
+        403,
+        Text(
+            "Dịch vụ hiện chỉ trả lời trên chính máy này", "The service answers on this host only"
+        ),
+    ),
+    "not-found": (404, Text("Không tìm thấy", "Not found")),
+    "ruleset-not-found": (404, Text("Không tìm thấy bộ quy tắc", "Ruleset not found")),
+    "indicator-not-found": (404, Text("Không tìm thấy chỉ số", "Indicator not found")),
+    "method-not-allowed": (405, Text("Phương thức không được hỗ trợ", "Method not allowed")),
+    "payload-too-large": (413, Text("Nội dung quá lớn", "The body is too large")),
+    "unsupported-media-type": (
+        415, Text("Kiểu nội dung không được hỗ trợ", "Unsupported media type")
+    ),  # fmt: skip
+    "invalid-request": (422, Text("Yêu cầu có nhiều lỗi", "The request has several errors")),
+    "unknown-field": (422, Text("Có trường không được hỗ trợ", "A field is not known")),
+    "missing-field": (422, Text("Thiếu trường bắt buộc", "A required field is missing")),
+    "wrong-type": (422, Text("Sai kiểu dữ liệu", "A value has the wrong type")),
+    "wrong-value": (422, Text("Giá trị không hợp lệ", "A value is not valid")),
+    "invalid-text": (422, Text("Chữ không hợp lệ", "A text is not valid")),
+    "repeated-parameter": (422, Text("Tham số bị lặp lại", "A parameter is given twice")),
+    "invalid-cursor": (422, Text("Con trỏ trang không hợp lệ", "The cursor is not valid")),
+    "unknown-ruleset": (422, Text("Bộ quy tắc không tồn tại", "The ruleset is not known")),
+    "unknown-indicator": (422, Text("Chỉ số không tồn tại", "The indicator is not known")),
+    "unknown-attribute": (422, Text("Phân loại không tồn tại", "The area class is not known")),
+    "unknown-member": (422, Text("Mã không thuộc danh mục", "The code is no member of the set")),
+    "duplicate-member": (422, Text("Mã bị lặp lại", "A code is given twice")),
+    "not-a-fact": (422, Text("Không phải số liệu", "This is not a value")),
+    "wrong-kind": (422, Text("Sai loại số liệu", "The value is of the wrong kind")),
+    "wrong-level": (422, Text("Sai cấp đơn vị", "The unit is of the wrong level")),
+    "out-of-range": (422, Text("Số ngoài phạm vi", "A number is out of range")),
+    "rule-check-failed": (
+        500, Text("Phép kiểm tra của gói quy tắc bị lỗi", "A check of a rule pack failed")
+    ),  # fmt: skip
+    "internal-error": (500, Text("Lỗi nội bộ", "Internal error")),
+}
+
+
+class Problem(HTTPException):
+    """An error answer; raised anywhere in the HTTP layer, rendered in one place."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: Text,
+        errors: Iterable[Complaint] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        status, _ = PROBLEMS[code]
+        super().__init__(status, detail.en, dict(headers) if headers else None)
+        self.code = code
+        self.text = detail
+        self.errors = tuple(errors)
+
+
+def refusal(complaints: Iterable[Complaint]) -> Problem:
+    """Return the problem for a refused request: its one code, or `invalid-request` for several."""
+    found = tuple(complaints)
+    codes = {one.code for one in found}
+    code = codes.pop() if len(codes) == 1 else "invalid-request"
+    more = len(found) - 1
+    first = found[0].message
+    detail = first if not more else Text(
+        f"{first.vi} (và {more} lỗi khác, xem errors)", f"{first.en} (and {more} more, see errors)"
+    )  # fmt: skip
+    return Problem(code, detail, found)

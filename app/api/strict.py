@@ -1,0 +1,117 @@
+"""Strict requests: JSON is checked before any model sees it, and no parameter is ignored.
+
+The body limit counts what arrives, so a chunked body or a false Content-Length gains nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from app.api.problems import Problem, refusal
+from app.domain.refusals import Complaint, Refused, pointer
+from app.domain.strict_json import MalformedJson, read_json
+from app.rules.errors import Text
+from app.rules.facts import printable
+
+class StrictRequest(Request):
+    """A request whose body is read with a limit and whose JSON is read strictly."""
+
+    async def body(self) -> bytes:
+        """Return the body; 413 as soon as it grows beyond the limit, however it is sent."""
+        if not hasattr(self, "_body"):
+            limit: int = self.app.state.settings.max_body_bytes
+            if _declared_length(self) > limit:
+                raise _too_large(limit)
+            chunks, size = [], 0
+            async for chunk in self.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                chunks.append(chunk)
+            self._body = b"".join(chunks)
+        return self._body
+
+    async def json(self) -> Any:
+        """Return the body as data; 400 `malformed-json` or 422 `invalid-text` otherwise."""
+        try:
+            return read_json(await self.body())
+        except MalformedJson as error:
+            raise Problem("malformed-json", error.complaint.message, [error.complaint]) from error
+        except Refused as error:
+            raise refusal(error.complaints) from error
+
+
+class StrictRoute(APIRoute):
+    """A route that refuses unknown or repeated query parameters and bodies of another type."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler behind the strict checks."""
+        handle = super().get_route_handler()
+        known = frozenset(_query_names(self.dependant))
+        takes_body = self.body_field is not None
+
+        async def strict_handle(request: Request) -> Response:
+            _check_query(request, known)
+            if takes_body:
+                _check_media_type(request)
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return strict_handle
+
+
+def _too_large(limit: int) -> Problem:
+    detail = Text(
+        f"nội dung vượt quá {limit} byte; hãy chia nhỏ yêu cầu",
+        f"the body is larger than {limit} bytes; split the request",
+    )
+    return Problem("payload-too-large", detail, headers={"connection": "close"})
+
+
+def _declared_length(request: Request) -> int:
+    declared = request.headers.get("content-length", "")
+    return int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 19 else 0
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for below in dependant.dependencies:
+        yield from _query_names(below)
+
+
+def _check_query(request: Request, known: frozenset[str]) -> None:
+    complaints = []
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if name not in known:
+            shown, names = printable(name), ", ".join(sorted(known)) or "-"
+            message = Text(
+                f"không có tham số “{shown}”; các tham số: {names}",
+                f"there is no parameter “{shown}”; known are: {names}",
+            )
+            complaints.append(Complaint(pointer(shown), "unknown-field", message))
+        elif name in seen:
+            message = Text(f"tham số “{name}” bị lặp lại", f"the parameter “{name}” is given twice")
+            complaints.append(Complaint(pointer(name), "repeated-parameter", message))
+        seen.add(name)
+    if complaints:
+        raise refusal(complaints)
+
+
+def _check_media_type(request: Request) -> None:
+    sent = request.headers.get("content-type", "")
+    kind, _, parameters = sent.partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('" ')
+    encoded = request.headers.get("content-encoding", "identity").lower() != "identity"
+    if kind.strip().lower() != "application/json" or charset not in ("", "utf-8") or encoded:
+        raise Problem(
+            "unsupported-media-type",
+            Text(
+                "hãy gửi Content-Type: application/json, mã UTF-8, không nén",
+                "send Content-Type: application/json in UTF-8, not compressed",
+            ),
+        )

@@ -1,0 +1,162 @@
+"""Evaluations: raw facts of a unit in, a judgement out; every complaint at once.
+
+The same path serves the preview over HTTP and `ntm evaluate --facts`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from app.domain.refusals import Complaint, Refused, pointer
+from app.rules.errors import FactError, Text
+from app.rules.evaluate import Compiled
+from app.rules.facts import Given, Recorded, printable, read_fact
+from app.rules.period import Period
+from app.rules.registry import Registry
+from app.rules.verdict import Designation, Inputs, Judgement, Member
+
+
+class Described(msgspec.Struct, frozen=True):
+    """A unit as the caller describes it, not (yet) as the register knows it."""
+
+    level: str
+    code: str | None = None
+    type: str | None = None
+    name: str | None = None
+    attributes: Mapping[str, bool] = {}
+    designations: Sequence[Designation] = ()
+
+    def shown(self) -> dict[str, Any]:
+        """Return the unit as it is repeated in the verdict."""
+        return {
+            "level": self.level,
+            "code": self.code,
+            "type": self.type,
+            "name": self.name,
+            "attributes": dict(self.attributes),
+            "designations": [
+                {
+                    "model": one.model,
+                    "decision": one.decision,
+                    "date": one.date.isoformat() if one.date else None,
+                }
+                for one in self.designations
+            ],
+        }
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """A unit, its raw facts and those of its members, on a day.
+
+    `recorded` are facts already read and chosen for the period, with their provenance.
+    """
+
+    unit: Described
+    as_of: datetime.date
+    facts: Mapping[str, Any]
+    members: Sequence[tuple[Described, Mapping[str, Any]]] | None = None
+    recorded: Mapping[str, Recorded] = {}
+    period: Period | None = None
+
+
+def judge(registry: Registry, ruleset: str, subject: Subject) -> tuple[Compiled, Judgement]:
+    """Judge a subject by a ruleset; raise Refused with every complaint about what was given."""
+    complaints: list[Complaint] = []
+    compiled = _ruleset(registry, ruleset, complaints)
+    if compiled is not None:
+        _check_level(compiled, subject.unit, complaints)
+    _check_attributes(registry, subject.unit, complaints)
+    facts = _facts(registry, subject.facts, ("facts",), complaints)
+    members = None
+    if subject.members is not None:
+        members = tuple(
+            Member(
+                _facts(registry, raw, ("members", place, "facts"), complaints),
+                unit.level,
+                type_of(unit),
+            )
+            for place, (unit, raw) in enumerate(subject.members)
+        )
+    if complaints or compiled is None:
+        raise Refused(complaints)
+    inputs = Inputs(
+        as_of=subject.as_of,
+        level=subject.unit.level,
+        attributes=dict(subject.unit.attributes),
+        designations=tuple(subject.unit.designations),
+        facts={**facts, **subject.recorded},
+        members=members,
+        period=subject.period.text if subject.period else None,
+        period_end=subject.period.last if subject.period else None,
+    )
+    return compiled, compiled.evaluate(inputs)
+
+
+def type_of(unit: Described) -> str | None:
+    """Return the type of a unit; a commune without one is a xã."""
+    return unit.type or ("xa" if unit.level == "commune" else None)
+
+
+def _ruleset(registry: Registry, id_: str, complaints: list[Complaint]) -> Compiled | None:
+    entry = registry.entries.get(id_)
+    if entry is None:
+        known = ", ".join(registry.entries)
+        shown = printable(id_)
+        message = Text(
+            f"không có bộ quy tắc “{shown}”; các bộ đang có: {known}",
+            f"there is no ruleset “{shown}”; known are: {known}",
+        )
+        complaints.append(Complaint("/ruleset", "unknown-ruleset", message))
+        return None
+    return entry.compiled
+
+
+def _check_level(compiled: Compiled, unit: Described, complaints: list[Complaint]) -> None:
+    levels = (compiled.ruleset.level, *compiled.ruleset.also_levels)
+    if unit.level not in levels:
+        id_, wanted = compiled.ruleset.ruleset, ", ".join(levels)
+        message = Text(
+            f"{id_} dành cho đơn vị cấp {wanted}, không phải {unit.level}",
+            f"{id_} is for units of level {wanted}, not {unit.level}",
+        )
+        complaints.append(Complaint("/unit/level", "wrong-level", message))
+
+
+def _check_attributes(registry: Registry, unit: Described, complaints: list[Complaint]) -> None:
+    known = [code for code, one in registry.indicators.items() if one.kind == "attribute"]
+    for name in unit.attributes:
+        if name not in known:
+            message = Text(
+                f"không có phân loại địa bàn “{printable(name)}”; các mã: {', '.join(known)}",
+                f"there is no area class “{printable(name)}”; known are: {', '.join(known)}",
+            )
+            where = pointer("unit", "attributes", name)
+            complaints.append(Complaint(where, "unknown-attribute", message))
+
+
+def _facts(
+    registry: Registry,
+    raw: Mapping[str, Any],
+    place: tuple[str | int, ...],
+    complaints: list[Complaint],
+) -> dict[str, Given]:
+    facts: dict[str, Given] = {}
+    for code, value in raw.items():
+        where = pointer(*place, code)
+        indicator = registry.indicators.get(code)
+        if indicator is None:
+            message = Text(
+                f"không có chỉ số “{printable(code)}”; tra danh mục tại /v1/indicators",
+                f"there is no indicator “{printable(code)}”; look it up in /v1/indicators",
+            )
+            complaints.append(Complaint(where, "unknown-indicator", message))
+            continue
+        try:
+            facts[code] = read_fact(indicator, value)
+        except FactError as error:
+            complaints.append(Complaint(where + error.pointer, error.code, error.message))
+    return facts

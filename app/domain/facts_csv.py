@@ -1,0 +1,236 @@
+"""Values in a CSV file of the long form: one row a value, every bad row reported by line.
+
+Columns: unit, on, period, indicator, value, numerator, denominator, source, measured_on, note.
+UTF-8 with or without a byte order mark, comma or semicolon. A ratio has numerator and denominator,
+or a bare percentage in `value`; a set lists its codes in `value` separated by `|` (`[]`: empty).
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from app.rules.errors import FactError, Text
+from app.rules.facts import Fact, printable, read_fact
+from app.rules.indicators import Indicator
+from app.rules.period import Period, Value, read_period
+
+COLUMNS: Final = (
+    "unit", "on", "period", "indicator", "value", "numerator", "denominator",
+    "source", "measured_on", "note",
+)  # fmt: skip
+_INTEGER: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_UNIT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+
+
+class RowComplaint(msgspec.Struct, frozen=True):
+    """One thing wrong in the file: the line as an editor counts it, the column, the remedy."""
+
+    line: int
+    column: str
+    code: str
+    message: Text
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One good row. `attribute` rows carry an area class, `designation` rows a decision number."""
+
+    line: int
+    unit: str
+    period: Period
+    indicator: Indicator
+    value: Value | bool | str
+    measured_on: datetime.date | None
+
+
+def read_rows(
+    content: bytes, catalogue: Mapping[str, Indicator]
+) -> tuple[list[Row], list[RowComplaint]]:
+    """Return the good rows and everything that is wrong with the others."""
+    complaints: list[RowComplaint] = []
+    rows: list[Row] = []
+    seen: dict[tuple[str, str, str, str], int] = {}
+    for line, cells in _cells(content, complaints):
+        bad = len(complaints)
+        row = _row(line, cells, catalogue, complaints)
+        key = (cells["unit"], cells["on"], cells["period"], cells["indicator"])
+        first = seen.setdefault(key, line)
+        if first != line:
+            message = Text(
+                f"trùng với dòng {first} (cùng đơn vị, kỳ, chỉ số); chỉ giữ một dòng",
+                f"repeats line {first} (same unit, period, indicator); keep one row",
+            )
+            complaints.append(RowComplaint(line, "indicator", "duplicate-row", message))
+        if row is not None and len(complaints) == bad:
+            rows.append(row)
+    return rows, complaints
+
+
+def _cells(content: bytes, complaints: list[RowComplaint]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line, cells by column); a file that is no such table is one complaint."""
+    try:
+        text = unicodedata.normalize("NFC", content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        message = Text("tệp không phải UTF-8; hãy lưu lại dạng CSV UTF-8", "the file is not UTF-8; save it as CSV UTF-8")  # noqa: E501 - two languages
+        complaints.append(RowComplaint(line, "", "not-utf-8", message))
+        return
+    head = text.split("\n", 1)[0]
+    delimiter = ";" if head.count(";") > head.count(",") else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if not _good_header(header, complaints):
+            return
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                message = Text(
+                    f"dòng có {len(cells)} ô, cần {len(header)}; kiểm tra dấu phân cách",
+                    f"the row has {len(cells)} cells, {len(header)} are needed; check separators",
+                )
+                complaints.append(RowComplaint(reader.line_num, "", "wrong-cell-count", message))
+                continue
+            stripped = (cell.strip() for cell in cells)
+            yield reader.line_num, dict(zip(header, stripped, strict=True))
+    except csv.Error:
+        message = Text(
+            "dòng không đúng dạng CSV; kiểm tra dấu nháy kép", "this is not CSV; check the quotes"
+        )
+        complaints.append(RowComplaint(reader.line_num, "", "not-csv", message))
+
+
+def _good_header(header: list[str], complaints: list[RowComplaint]) -> bool:
+    missing = [name for name in COLUMNS if name not in header]
+    unknown = [name for name in header if name not in COLUMNS]
+    repeated = sorted({name for name in header if name in COLUMNS and header.count(name) > 1})
+    for name in missing:
+        message = Text(
+            f"thiếu cột “{name}”; thêm cột này (có thể để trống)",
+            f"the column “{name}” is missing; add it (it may be left empty)",
+        )
+        complaints.append(RowComplaint(1, name, "missing-column", message))
+    for name in unknown:
+        shown, known = printable(name), ", ".join(COLUMNS)
+        message = Text(
+            f"không có cột “{shown}”; các cột: {known}",
+            f"there is no column “{shown}”; columns are: {known}",
+        )
+        complaints.append(RowComplaint(1, shown, "unknown-column", message))
+    for name in repeated:
+        message = Text(f"cột “{name}” bị lặp lại", f"the column “{name}” is given twice")
+        complaints.append(RowComplaint(1, name, "repeated-column", message))
+    return not (missing or unknown or repeated)
+
+
+def _row(
+    line: int,
+    cells: Mapping[str, str],
+    catalogue: Mapping[str, Indicator],
+    complaints: list[RowComplaint],
+) -> Row | None:
+    def complain(column: str, code: str, vi: str, en: str) -> None:
+        complaints.append(RowComplaint(line, column, code, Text(vi, en)))
+
+    period = read_period(cells["period"])
+    indicator = catalogue.get(cells["indicator"])
+    days = {}
+    if not _UNIT.fullmatch(cells["unit"]):
+        complain("unit", "invalid-unit", "thiếu mã đơn vị hoặc mã có ký tự lạ (dùng chữ số 0-9)", "the unit code is missing or has odd characters (use digits 0-9)")  # noqa: E501 - two languages
+    if period is None:
+        complain("period", "invalid-period", "kỳ phải là 2024, 2024-H1, 2024-Q3 hoặc 2024-10", "a period is 2024, 2024-H1, 2024-Q3 or 2024-10")  # noqa: E501 - two languages
+    for column in ("on", "measured_on"):
+        try:
+            days[column] = _day(cells[column])
+        except ValueError:
+            complain(column, "invalid-date", "ngày phải có dạng YYYY-MM-DD", "a date is YYYY-MM-DD")
+    if indicator is None:
+        shown = printable(cells["indicator"])
+        complain("indicator", "unknown-indicator", f"không có chỉ số “{shown}”; tra danh mục bằng `ntm rulesets show`", f"there is no indicator “{shown}”; see `ntm rulesets show`")  # noqa: E501 - two languages
+        return None
+    try:
+        value = _value(indicator, cells)
+    except FactError as error:
+        column = error.pointer.strip("/")
+        column = column if column in COLUMNS else "value"
+        complaints.append(RowComplaint(line, column, error.code, error.message))
+        return None
+    if period is None:
+        return None
+    if not isinstance(value, bool | str) or indicator.kind == "boolean":
+        value = Value(value, period, cells["source"] or None)
+    return Row(line, cells["unit"], period, indicator, value, days.get("measured_on"))
+
+
+def _day(text: str) -> datetime.date | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError(text)
+    return datetime.date.fromisoformat(text)
+
+
+def _value(indicator: Indicator, cells: Mapping[str, str]) -> Fact | bool | str:
+    value = cells["value"]
+    counts = {name: cells[name] for name in ("numerator", "denominator") if cells[name]}
+    if counts and (value or indicator.kind != "ratio"):
+        column = next(iter(counts))
+        raise FactError("unexpected-cell", _only(indicator, bool(value)), f"/{column}")
+    if indicator.kind == "ratio" and not value:
+        for name in ("numerator", "denominator"):
+            if name not in counts:
+                raise FactError("missing-cell", Text(f"thiếu {name}", f"{name} is missing"), f"/{name}")  # noqa: E501 - two languages
+        raw: Any = {name: _integer(cells[name], f"/{name}") for name in counts}
+        return read_fact(indicator, raw)
+    if not value:
+        raise FactError("missing-cell", Text("thiếu giá trị", "the value is missing"), "/value")
+    return _single(indicator, value)
+
+
+def _single(indicator: Indicator, value: str) -> Fact | bool | str:
+    if indicator.kind == "designation":
+        return value
+    if indicator.kind in ("boolean", "attribute"):
+        if value.lower() not in ("true", "false"):
+            raise FactError(
+                "wrong-kind", Text("giá trị phải là true hoặc false", "the value is true or false")
+            )
+        return value.lower() == "true"
+    if indicator.kind == "count":
+        return read_fact(indicator, _integer(value, ""))
+    if indicator.kind == "ratio":
+        return read_fact(indicator, {"percent": value.removesuffix("%").strip()})
+    return read_fact(indicator, [] if value == "[]" else [one.strip() for one in value.split("|")])
+
+
+def _integer(text: str, pointer: str) -> int:
+    if not _INTEGER.fullmatch(text):
+        raise FactError(
+            "wrong-kind",
+            Text(
+                f"“{printable(text)}” không phải số nguyên không âm (chữ số 0-9, không dấu chấm)",
+                f"“{printable(text)}” is no integer of 0 or more (digits 0-9, no separators)",
+            ),
+            pointer,
+        )
+    return int(text)
+
+
+def _only(indicator: Indicator, both: bool) -> Text:
+    if both:
+        return Text(
+            "chỉ ghi value hoặc numerator và denominator, không ghi cả hai",
+            "give value, or numerator and denominator, not both",
+        )
+    return Text(
+        f"{indicator.code} không phải tỷ lệ; chỉ ghi value",
+        f"{indicator.code} is no ratio; give value only",
+    )

@@ -1,0 +1,30 @@
+"""Why the institution refuses a request: collected, placed and explained, never one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from app.rules.errors import Text
+
+
+class Complaint(msgspec.Struct, frozen=True, gc=False):
+    """One thing wrong with what was handed in; `pointer` is a JSON pointer into it."""
+
+    pointer: str
+    code: str
+    message: Text
+
+
+class Refused(Exception):
+    """A request that cannot be honoured, with everything that is wrong with it."""
+
+    def __init__(self, complaints: Iterable[Complaint]) -> None:
+        self.complaints = tuple(complaints)
+        super().__init__("; ".join(one.message.en for one in self.complaints))
+
+
+def pointer(*parts: str | int) -> str:
+    """Return a JSON pointer (RFC 6901) to the place described by the parts."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)

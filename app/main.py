@@ -1,0 +1,66 @@
+"""Wire the service: settings, rulesets, routes, errors, offline documentation."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
+
+from app.api import errors, evaluations, health, indicators, rulesets, vocabulary
+from app.discovery import load_registry
+from app.rules.registry import Registry
+from app.settings import Settings
+
+DESCRIPTION = """
+Đánh giá xã nông thôn mới thông minh theo văn bản: số liệu vào, kết luận có trích dẫn và giải thích ra.
+
+Legal documents on the smart new-style rural commune as rules. The service evaluates; it never
+recognises (*công nhận* is an act of an authority). Where a document states no threshold, the
+outcome is `no_criterion`; what we read into a text is marked as our `reading`.
+Messages are in Vietnamese; send `Accept-Language: en` for English.
+"""
+
+
+def create_app(settings: Settings | None = None, registry: Registry | None = None) -> FastAPI:
+    """Return the application; raise RulesetFaults when any pack has a fault."""
+    settings = settings or Settings()
+    app = FastAPIOffline(
+        docs_url="/docs",
+        redoc_url=None,
+        static_url="/docs/static",
+        title="Xã nông thôn mới thông minh - Rules API",
+        version=metadata.version("ntm-rules"),
+        summary="Cited, explained verdicts on smart new-style rural communes",
+        description=DESCRIPTION,
+        openapi_url="/openapi.json",
+        swagger_ui_parameters={"validatorUrl": None},
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.settings = settings
+    app.state.registry = registry or load_registry(settings.rulesets_dir)
+    routers: tuple[APIRouter, ...] = (
+        health.router, vocabulary.router, rulesets.router, indicators.router, evaluations.router
+    )  # fmt: skip
+    for router in routers:
+        app.include_router(router)
+    errors.install(app)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document with the problem document among its schemas."""
+    document = FastAPI.openapi(app)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for model in (errors.ProblemDocument, errors.ErrorItem):
+        schemas.setdefault(model.__name__, _schema(model))
+    return document
+
+
+def _schema(model: type[errors.ProblemDocument] | type[errors.ErrorItem]) -> dict[str, Any]:
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    return schema
