@@ -14,7 +14,7 @@ from app.rules.registry import Registry
 from app.settings import Settings
 
 DESCRIPTION = """
-Đánh giá xã nông thôn mới thông minh theo văn bản: số liệu vào, kết luận có trích dẫn và giải thích ra.
+Đánh giá xã nông thôn mới thông minh theo văn bản: kết luận có trích dẫn và giải thích.
 
 Legal documents on the smart new-style rural commune as rules. The service evaluates; it never
 recognises (*công nhận* is an act of an authority). Where a document states no threshold, the

@@ -32,7 +32,10 @@ def answer(
         "x-content-type-options": "nosniff",
         **(headers or {}),
     }
-    known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    known = [
+        one.strip().removeprefix("W/")
+        for one in request.headers.get("if-none-match", "").split(",")
+    ]
     if tag in known or "*" in known:
         return Response(status_code=304, headers=sent)
     return Response(body, 200, sent, "application/json")

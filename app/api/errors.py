@@ -173,9 +173,7 @@ def _explain(error: Mapping[str, Any], name: str) -> tuple[str, Text]:
         )
     bounds = ", ".join(f"{key} {value}" for key, value in context.items() if key in _BOUNDS)
     hint = f" ({bounds})" if bounds else ""
-    return "wrong-value", Text(
-        f"“{name}” không hợp lệ{hint}", f"“{name}” is not valid{hint}"
-    )
+    return "wrong-value", Text(f"“{name}” không hợp lệ{hint}", f"“{name}” is not valid{hint}")
 
 
 _BOUNDS = ("ge", "le", "gt", "lt", "min_length", "max_length", "pattern")

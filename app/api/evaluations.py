@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from app.api.answers import json_bytes
 from app.api.deps import Reader, Rules
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
-from app.api.shapes import ClauseShape, Day, DocumentShape, Fact, RequiredShape, Strict, Words
+from app.api.shapes import Day, DocumentShape, Fact, RequiredShape, Strict, Words
 from app.api.strict import StrictRoute
 from app.domain.evaluations import Described, Subject, judge
 from app.rules.explain import explain

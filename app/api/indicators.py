@@ -1,4 +1,4 @@
-"""The indicator catalogue: what is measured, which criteria use it, what it must not be taken for."""
+"""The indicator catalogue: what is measured, for which criteria, and what it is not."""
 
 from __future__ import annotations
 

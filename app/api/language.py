@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 from fastapi import Depends, Request
 
 Language = Literal["vi", "en"]
-_RANGE = re.compile(r"^\s*([a-zA-Z]{1,8}|\*)(?:-[a-zA-Z0-9-]*)?\s*(?:;\s*q\s*=\s*([01](?:\.\d{1,3})?))?\s*$")
+_RANGE = re.compile(
+    r"^\s*([a-zA-Z]{1,8}|\*)(?:-[a-zA-Z0-9-]*)?\s*(?:;\s*q\s*=\s*([01](?:\.\d{1,3})?))?\s*$"
+)
 
 
 def preferred(header: str) -> Language:

@@ -26,8 +26,9 @@ PROBLEMS: Final[Mapping[str, tuple[int, Text]]] = {
     "method-not-allowed": (405, Text("Phương thức không được hỗ trợ", "Method not allowed")),
     "payload-too-large": (413, Text("Nội dung quá lớn", "The body is too large")),
     "unsupported-media-type": (
-        415, Text("Kiểu nội dung không được hỗ trợ", "Unsupported media type")
-    ),  # fmt: skip
+        415,
+        Text("Kiểu nội dung không được hỗ trợ", "Unsupported media type"),
+    ),
     "invalid-request": (422, Text("Yêu cầu có nhiều lỗi", "The request has several errors")),
     "unknown-field": (422, Text("Có trường không được hỗ trợ", "A field is not known")),
     "missing-field": (422, Text("Thiếu trường bắt buộc", "A required field is missing")),
@@ -46,8 +47,9 @@ PROBLEMS: Final[Mapping[str, tuple[int, Text]]] = {
     "wrong-level": (422, Text("Sai cấp đơn vị", "The unit is of the wrong level")),
     "out-of-range": (422, Text("Số ngoài phạm vi", "A number is out of range")),
     "rule-check-failed": (
-        500, Text("Phép kiểm tra của gói quy tắc bị lỗi", "A check of a rule pack failed")
-    ),  # fmt: skip
+        500,
+        Text("Phép kiểm tra của gói quy tắc bị lỗi", "A check of a rule pack failed"),
+    ),
     "internal-error": (500, Text("Lỗi nội bộ", "Internal error")),
 }
 

@@ -202,7 +202,9 @@ def _statement(ruleset: Ruleset, language: str) -> dict[str, Any] | None:
 
 def _exemption(ruleset: Ruleset) -> dict[str, Any] | None:
     found = ruleset.exemption
-    return found and {
+    if found is None:
+        return None
+    return {
         "model": found.model,
         "decisions": list(found.decisions),
         "text": found.text.model_dump(),

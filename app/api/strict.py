@@ -18,6 +18,7 @@ from app.domain.strict_json import MalformedJson, read_json
 from app.rules.errors import Text
 from app.rules.facts import printable
 
+
 class StrictRequest(Request):
     """A request whose body is read with a limit and whose JSON is read strictly."""
 

@@ -53,7 +53,8 @@ def _installed() -> Iterator[PackSource]:
             files = tuple(_beside(point.value))
         except Exception as error:  # whatever a foreign module does, the report must name it
             message = Text(
-                f"không nạp được gói: {type(error).__name__}", f"cannot load: {type(error).__name__}"
+                f"không nạp được gói: {type(error).__name__}",
+                f"cannot load: {type(error).__name__}",
             )
             broken = Fault(point.value, None, "", "pack-unloadable", message)
             yield PackSource(point.value, package, (SourceFile(point.value, {}, {}, (broken,)),))

@@ -64,6 +64,7 @@ class _Reader:
             return self.mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)
         return self.scalar(node, place, line)
 
     def mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What the institution does: judge, refuse with reasons, read what people send."""

@@ -13,7 +13,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -27,6 +27,7 @@ COLUMNS: Final = (
     "source", "measured_on", "note",
 )  # fmt: skip
 _INTEGER: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNIT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 
@@ -40,14 +41,16 @@ class RowComplaint(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One good row. `attribute` rows carry an area class, `designation` rows a decision number."""
+    """One good row: a value, or (of an area class) a flag, or (of a designation) a decision."""
 
     line: int
     unit: str
     period: Period
     indicator: Indicator
-    value: Value | bool | str
     measured_on: datetime.date | None
+    value: Value | None = None
+    flag: bool | None = None
+    decision: str | None = None
 
 
 def read_rows(
@@ -79,7 +82,10 @@ def _cells(content: bytes, complaints: list[RowComplaint]) -> Iterator[tuple[int
         text = unicodedata.normalize("NFC", content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        message = Text("tệp không phải UTF-8; hãy lưu lại dạng CSV UTF-8", "the file is not UTF-8; save it as CSV UTF-8")  # noqa: E501 - two languages
+        message = Text(
+            "tệp không phải UTF-8; hãy lưu lại dạng CSV UTF-8",
+            "the file is not UTF-8; save it as CSV UTF-8",
+        )
         complaints.append(RowComplaint(line, "", "not-utf-8", message))
         return
     head = text.split("\n", 1)[0]
@@ -141,96 +147,135 @@ def _row(
         complaints.append(RowComplaint(line, column, code, Text(vi, en)))
 
     period = read_period(cells["period"])
-    indicator = catalogue.get(cells["indicator"])
-    days = {}
-    if not _UNIT.fullmatch(cells["unit"]):
-        complain("unit", "invalid-unit", "thiếu mã đơn vị hoặc mã có ký tự lạ (dùng chữ số 0-9)", "the unit code is missing or has odd characters (use digits 0-9)")  # noqa: E501 - two languages
     if period is None:
-        complain("period", "invalid-period", "kỳ phải là 2024, 2024-H1, 2024-Q3 hoặc 2024-10", "a period is 2024, 2024-H1, 2024-Q3 or 2024-10")  # noqa: E501 - two languages
-    for column in ("on", "measured_on"):
-        try:
-            days[column] = _day(cells[column])
-        except ValueError:
-            complain(column, "invalid-date", "ngày phải có dạng YYYY-MM-DD", "a date is YYYY-MM-DD")
+        wanted = "2024, 2024-H1, 2024-Q3, 2024-10"
+        complain("period", "invalid-period", f"kỳ phải có dạng {wanted}", f"a period is {wanted}")
+    if not _UNIT.fullmatch(cells["unit"]):
+        complain(
+            "unit",
+            "invalid-unit",
+            "thiếu mã đơn vị hoặc mã có ký tự lạ; dùng chữ số 0-9",
+            "the unit code is missing or has odd characters; use digits 0-9",
+        )
+    days = {column: _day(cells[column]) for column in ("on", "measured_on")}
+    for column, day in days.items():
+        if cells[column] and day is None:
+            complain(column, "invalid-date", "ngày có dạng YYYY-MM-DD", "a date is YYYY-MM-DD")
+    indicator = catalogue.get(cells["indicator"])
     if indicator is None:
         shown = printable(cells["indicator"])
-        complain("indicator", "unknown-indicator", f"không có chỉ số “{shown}”; tra danh mục bằng `ntm rulesets show`", f"there is no indicator “{shown}”; see `ntm rulesets show`")  # noqa: E501 - two languages
+        complain(
+            "indicator",
+            "unknown-indicator",
+            f"không có chỉ số “{shown}”; tra danh mục tại /v1/indicators",
+            f"there is no indicator “{shown}”; look it up in /v1/indicators",
+        )
         return None
     try:
-        value = _value(indicator, cells)
+        return _good_row(line, cells, indicator, period, days["measured_on"])
     except FactError as error:
         column = error.pointer.strip("/")
-        column = column if column in COLUMNS else "value"
-        complaints.append(RowComplaint(line, column, error.code, error.message))
+        complain(
+            column if column in COLUMNS else "value", error.code, error.message.vi, error.message.en
+        )
         return None
+
+
+def _good_row(
+    line: int,
+    cells: Mapping[str, str],
+    indicator: Indicator,
+    period: Period | None,
+    measured_on: datetime.date | None,
+) -> Row | None:
+    """Return the row, None without a period; raise FactError where the value does not fit."""
+    _check_cells(indicator, cells)
+    flag = decision = value = None
+    if indicator.kind == "attribute":
+        flag = _yes_or_no(cells["value"])
+    elif indicator.kind == "designation":
+        decision = cells["value"]
+    else:
+        fact = _fact(indicator, cells)
+        value = Value(fact, period, cells["source"] or None) if period else None
     if period is None:
         return None
-    if not isinstance(value, bool | str) or indicator.kind == "boolean":
-        value = Value(value, period, cells["source"] or None)
-    return Row(line, cells["unit"], period, indicator, value, days.get("measured_on"))
+    return Row(line, cells["unit"], period, indicator, measured_on, value, flag, decision)
 
 
-def _day(text: str) -> datetime.date | None:
-    if not text:
-        return None
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise ValueError(text)
-    return datetime.date.fromisoformat(text)
+def _check_cells(indicator: Indicator, cells: Mapping[str, str]) -> None:
+    """Refuse cells that contradict each other, and missing ones."""
+    counts = [name for name in ("numerator", "denominator") if cells[name]]
+    if counts and indicator.kind != "ratio":
+        raise FactError(
+            "unexpected-cell",
+            Text(
+                f"{indicator.code} không phải tỷ lệ; chỉ ghi value",
+                f"{indicator.code} is no ratio; give value only",
+            ),
+            f"/{counts[0]}",
+        )
+    if counts and cells["value"]:
+        raise FactError(
+            "unexpected-cell",
+            Text(
+                "chỉ ghi value hoặc numerator và denominator, không ghi cả hai",
+                "give value, or numerator and denominator, not both",
+            ),
+            f"/{counts[0]}",
+        )
+    if len(counts) == 1:
+        other = "denominator" if counts == ["numerator"] else "numerator"
+        raise FactError("missing-cell", Text(f"thiếu {other}", f"{other} is missing"), f"/{other}")
+    if not counts and not cells["value"]:
+        raise FactError(
+            "missing-cell",
+            Text(
+                "thiếu giá trị; bỏ cả dòng nếu chưa có số liệu",
+                "the value is missing; leave the row out if it is not known",
+            ),
+            "/value",
+        )
 
 
-def _value(indicator: Indicator, cells: Mapping[str, str]) -> Fact | bool | str:
+def _fact(indicator: Indicator, cells: Mapping[str, str]) -> Fact:
     value = cells["value"]
-    counts = {name: cells[name] for name in ("numerator", "denominator") if cells[name]}
-    if counts and (value or indicator.kind != "ratio"):
-        column = next(iter(counts))
-        raise FactError("unexpected-cell", _only(indicator, bool(value)), f"/{column}")
-    if indicator.kind == "ratio" and not value:
-        for name in ("numerator", "denominator"):
-            if name not in counts:
-                raise FactError("missing-cell", Text(f"thiếu {name}", f"{name} is missing"), f"/{name}")  # noqa: E501 - two languages
-        raw: Any = {name: _integer(cells[name], f"/{name}") for name in counts}
-        return read_fact(indicator, raw)
-    if not value:
-        raise FactError("missing-cell", Text("thiếu giá trị", "the value is missing"), "/value")
-    return _single(indicator, value)
-
-
-def _single(indicator: Indicator, value: str) -> Fact | bool | str:
-    if indicator.kind == "designation":
-        return value
-    if indicator.kind in ("boolean", "attribute"):
-        if value.lower() not in ("true", "false"):
-            raise FactError(
-                "wrong-kind", Text("giá trị phải là true hoặc false", "the value is true or false")
-            )
-        return value.lower() == "true"
+    if indicator.kind == "boolean":
+        return _yes_or_no(value)
     if indicator.kind == "count":
         return read_fact(indicator, _integer(value, ""))
+    if indicator.kind == "ratio" and value:
+        return read_fact(indicator, {"percent": value.removesuffix("%").rstrip()})
     if indicator.kind == "ratio":
-        return read_fact(indicator, {"percent": value.removesuffix("%").strip()})
+        counts = ("numerator", "denominator")
+        return read_fact(indicator, {name: _integer(cells[name], f"/{name}") for name in counts})
     return read_fact(indicator, [] if value == "[]" else [one.strip() for one in value.split("|")])
+
+
+def _yes_or_no(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise FactError(
+            "wrong-kind", Text("giá trị phải là true hoặc false", "the value must be true or false")
+        )
+    return text.lower() == "true"
 
 
 def _integer(text: str, pointer: str) -> int:
     if not _INTEGER.fullmatch(text):
+        shown = printable(text)
         raise FactError(
             "wrong-kind",
             Text(
-                f"“{printable(text)}” không phải số nguyên không âm (chữ số 0-9, không dấu chấm)",
-                f"“{printable(text)}” is no integer of 0 or more (digits 0-9, no separators)",
+                f"“{shown}” không phải số nguyên không âm (chữ số 0-9, không dấu chấm)",
+                f"“{shown}” is no integer of 0 or more (digits 0-9, no separators)",
             ),
             pointer,
         )
     return int(text)
 
 
-def _only(indicator: Indicator, both: bool) -> Text:
-    if both:
-        return Text(
-            "chỉ ghi value hoặc numerator và denominator, không ghi cả hai",
-            "give value, or numerator and denominator, not both",
-        )
-    return Text(
-        f"{indicator.code} không phải tỷ lệ; chỉ ghi value",
-        f"{indicator.code} is no ratio; give value only",
-    )
+def _day(text: str) -> datetime.date | None:
+    try:
+        return datetime.date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None

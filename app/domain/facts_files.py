@@ -38,9 +38,7 @@ def subjects(rows: Iterable[Row], level: str, period: Period) -> list[Subject]:
 def unused(rows: Iterable[Row], period: Period) -> list[Row]:
     """Return the rows whose period is neither within `period` nor before it."""
     return [
-        row
-        for row in rows
-        if not row.period.within(period) and not row.period.last < period.first
+        row for row in rows if not row.period.within(period) and not row.period.last < period.first
     ]
 
 
@@ -76,13 +74,13 @@ def _subject(unit: str, rows: list[Row], level: str, period: Period) -> Subject:
         row.indicator.code: row.indicator.validity == "standing" for row in rows
     }
     for row in rows:
-        if isinstance(row.value, Value):
+        if row.value is not None:
             values.setdefault(row.indicator.code, []).append(row.value)
-        elif isinstance(row.value, bool):
-            attributes[row.indicator.code] = row.value
-        else:
+        if row.flag is not None:
+            attributes[row.indicator.code] = row.flag
+        if row.decision is not None:
             model = str(row.indicator.model)
-            designations.append(Designation(row.measured_on, row.value, model))
+            designations.append(Designation(row.measured_on, row.decision, model))
     chosen = {code: choose(found, period, standing[code]) for code, found in values.items()}
     return Subject(
         unit=Described(level, unit, None, None, attributes, designations),

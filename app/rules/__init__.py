@@ -1,0 +1,1 @@
+"""The kernel: pure, exact, without input or output."""

@@ -51,7 +51,9 @@ class Case(Model):
     without: tuple[Code, ...] = Field(default=(), strict=False)
     members: tuple[CaseMember, ...] | None = Field(default=None, strict=False)
     expect: dict[str, Outcome] = Field(default_factory=dict)
-    reasons: dict[str, Annotated[tuple[str, ...], Field(strict=False)]] = Field(default_factory=dict)
+    reasons: dict[str, Annotated[tuple[str, ...], Field(strict=False)]] = Field(
+        default_factory=dict
+    )
 
 
 def spell_out(value: Any) -> Any:

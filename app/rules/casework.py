@@ -53,7 +53,9 @@ def work_out(case: Case, named: Mapping[str, Case], compiled: Compiled) -> Worke
     designations = next((one.designations for one in reversed(chain) if one.designations), ())
     members = next((one.members for one in reversed(chain) if one.members is not None), None)
     inputs = Inputs(
-        as_of=next((one.as_of for one in reversed(chain) if one.as_of), _some_day(compiled.ruleset)),
+        as_of=next(
+            (one.as_of for one in reversed(chain) if one.as_of), _some_day(compiled.ruleset)
+        ),
         level=case.level or compiled.ruleset.level,
         attributes={key: attributes[key] for key in attributes if key not in case.without},
         designations=tuple(Designation(d.date, d.decision, d.model) for d in designations),

@@ -7,7 +7,8 @@ can only shrink the interval, so a decided outcome is never overturned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -53,7 +54,23 @@ def whole(threshold: Decimal) -> tuple[int, int]:
     return threshold.as_integer_ratio()
 
 
-def comparison(operator: Operator, threshold: Decimal) -> Comparison:
+_HOLDS: Final[Mapping[Operator, Callable[[int, int], bool]]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "=": operator.eq,
+}
+
+
+def exactly(word: Operator, threshold: Decimal) -> Callable[[int, int], bool]:
+    """Return the comparison of a share whose counts are known, as a function of (part, base)."""
+    goal, unit = whole(threshold)
+    holds, factor = _HOLDS[word], 100 * unit
+    return lambda part, base: holds(part * factor, goal * base)
+
+
+def comparison(word: Operator, threshold: Decimal) -> Comparison:
     """Return a function that says on which side of the threshold the whole interval lies."""
     goal, unit = whole(threshold)
 
@@ -85,27 +102,29 @@ def comparison(operator: Operator, threshold: Decimal) -> Comparison:
         "<": negated(at_least),
         "<=": negated(above),
     }
-    return by_operator[operator]
+    return by_operator[word]
 
 
 def measure(given: Given | None, may_exceed: bool = False) -> Measure:
     """Return what a fact amounts to: a ratio or percentage in percent, a count as it is."""
-    kind = type(given)
-    if kind is Ratio:
-        part, base = given.numerator, given.denominator  # type: ignore[union-attr]
-        if base == 0:
-            return 0, 0, 0, DENOMINATOR_ZERO
-        if part > base and not may_exceed:
-            return 0, 0, 0, NUMERATOR_EXCEEDS_DENOMINATOR
-        return part * 100, part * 100, base, ""
-    if kind is Percent:
-        return (*given.bounds(capped=not may_exceed), ROUNDED_VALUE)  # type: ignore[union-attr]
-    if kind is int:
-        return given, given, 1, ""  # type: ignore[return-value]
-    if kind is Recorded:
-        reason = given.discounted  # type: ignore[union-attr]
-        return (0, 0, 0, reason) if reason else measure(given.fact, may_exceed)  # type: ignore[union-attr]
+    if isinstance(given, Recorded):
+        reason = given.discounted
+        return (0, 0, 0, reason) if reason else measure(given.fact, may_exceed)
+    if isinstance(given, Ratio):
+        return _measure_ratio(given.numerator, given.denominator, may_exceed)
+    if isinstance(given, Percent):
+        return (*given.bounds(capped=not may_exceed), ROUNDED_VALUE)
+    if isinstance(given, int):
+        return given, given, 1, ""
     return 0, 0, 0, MISSING_VALUE
+
+
+def _measure_ratio(part: int, base: int, may_exceed: bool) -> Measure:
+    if base == 0:
+        return 0, 0, 0, DENOMINATOR_ZERO
+    if part > base and not may_exceed:
+        return 0, 0, 0, NUMERATOR_EXCEEDS_DENOMINATOR
+    return part * 100, part * 100, base, ""
 
 
 def weigh(compare: Comparison, measured: Measure) -> Finding:

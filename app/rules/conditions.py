@@ -52,7 +52,9 @@ def observer(code: str, catalogue: Catalogue) -> Observer:
     return observe
 
 
-def share_of(share: Share, catalogue: Catalogue) -> Callable[[Inputs], tuple[Measure, Members | None]]:
+def share_of(
+    share: Share, catalogue: Catalogue
+) -> Callable[[Inputs], tuple[Measure, Members | None]]:
     """Return a function that measures a share over the members, in percent."""
     holds = asked(share.holds, catalogue)
     groups = share.of

@@ -41,9 +41,7 @@ class Compiled:
         "_judges", "digest", "exempted", "indicators", "member_codes", "ruleset", "unit_codes"
     )  # fmt: skip
 
-    def __init__(
-        self, ruleset: Ruleset, catalogue: Catalogue, checks: Mapping[str, Check]
-    ) -> None:
+    def __init__(self, ruleset: Ruleset, catalogue: Catalogue, checks: Mapping[str, Check]) -> None:
         self.ruleset = ruleset
         self.unit_codes, self.member_codes = codes_read(ruleset, catalogue)
         used = self.unit_codes | self.member_codes

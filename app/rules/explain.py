@@ -218,7 +218,7 @@ def displayed_percent(exact: Fraction, thresholds: Iterable[Decimal] = ()) -> st
 def _rounded(exact: Fraction, scale: Decimal, rounding: str) -> Decimal:
     steps = exact / Fraction(scale)
     whole, rest = divmod(steps.numerator, steps.denominator)
-    up = rounding == ROUND_CEILING and rest or (
+    up = (rounding == ROUND_CEILING and rest) or (
         rounding == ROUND_HALF_UP and 2 * rest >= steps.denominator
     )
     with localcontext(prec=60):
@@ -272,9 +272,7 @@ def _plain(exact: Fraction) -> str:
 
 
 def _several_observed(given: Mapping[str, Given]) -> dict[str, Any]:
-    parts = [
-        {"indicator": code} | _displayed(one, None, ()) for code, one in sorted(given.items())
-    ]
+    parts = [{"indicator": code} | _displayed(one, None, ()) for code, one in sorted(given.items())]
     values = [part["value"] for part in parts]
     return {
         "value": sum(values) if all(type(value) is int for value in values) else None,

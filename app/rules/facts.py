@@ -8,6 +8,7 @@ which every entry point - preview, file, store - turns JSON data into a fact.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,7 +64,7 @@ Given = Fact | Recorded
 
 def bare(given: Given | None) -> Fact | None:
     """Return the fact without its provenance."""
-    return given.fact if type(given) is Recorded else given  # type: ignore[return-value]
+    return given.fact if isinstance(given, Recorded) else given
 
 
 def read_fact(indicator: Indicator, raw: Any) -> Fact:
@@ -104,25 +105,32 @@ def _read_count(indicator: Indicator, raw: Any, pointer: str = "") -> int:
 
 
 def _read_ratio(indicator: Indicator, raw: Any) -> Ratio | Percent:
-    if isinstance(raw, dict) and set(raw) == {"numerator", "denominator"}:
+    if type(raw) is not dict:
+        raise _no_ratio(indicator)
+    if len(raw) == 2 and "numerator" in raw and "denominator" in raw:
         return Ratio(
             numerator=_read_count(indicator, raw["numerator"], "/numerator"),
             denominator=_read_count(indicator, raw["denominator"], "/denominator"),
         )
-    if isinstance(raw, dict) and set(raw) == {"percent"}:
+    if len(raw) == 1 and "percent" in raw:
         return read_percent(indicator, raw["percent"], "/percent")
-    extra = sorted(set(raw) - {"numerator", "denominator", "percent"}) if type(raw) is dict else []
-    if extra:
-        raise FactError(
-            "unknown-field",
-            Text(
-                f"không có trường “{extra[0]}” trong một tỷ lệ; chỉ dùng numerator và denominator, "
-                "hoặc percent",
-                f"a ratio has no field “{extra[0]}”; use numerator and denominator, or percent",
-            ),
-            f"/{extra[0]}",
-        )
-    raise _wrong_kind(
+    for name in raw:
+        if name not in ("numerator", "denominator", "percent"):
+            shown = printable(name)
+            raise FactError(
+                "unknown-field",
+                Text(
+                    f"không có trường “{shown}” trong một tỷ lệ; chỉ dùng numerator và "
+                    "denominator, hoặc percent",
+                    f"a ratio has no field “{shown}”; use numerator and denominator, or percent",
+                ),
+                "/" + shown.replace("~", "~0").replace("/", "~1"),
+            )
+    raise _no_ratio(indicator)
+
+
+def _no_ratio(indicator: Indicator) -> FactError:
+    return _wrong_kind(
         indicator,
         '{"numerator": số nguyên, "denominator": số nguyên} hoặc {"percent": "85.50"}',
         '{"numerator": integer, "denominator": integer} or {"percent": "85.50"}',
@@ -188,7 +196,7 @@ def printable(text: str, limit: int = 60) -> str:
     return shown if len(shown) <= limit else shown[:limit] + "…"
 
 
-_READERS: Final = {
+_READERS: Final[Mapping[str, Callable[[Indicator, Any], Fact]]] = {
     "boolean": _read_boolean,
     "count": _read_count,
     "ratio": _read_ratio,

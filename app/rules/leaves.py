@@ -34,9 +34,7 @@ Judge = Callable[[Inputs], Result]
 Check = Callable[[Any, Any], bool]
 
 
-def compile_leaf(
-    criterion: Criterion, catalogue: Catalogue, checks: Mapping[str, Check]
-) -> Judge:
+def compile_leaf(criterion: Criterion, catalogue: Catalogue, checks: Mapping[str, Check]) -> Judge:
     """Return the closure that judges one criterion without children."""
     if criterion.no_criterion:
         return _report(criterion)
@@ -185,7 +183,9 @@ def _gap(required: Required, branch: int) -> Callable[[Measure], int | None]:
         low, high, scale, _ = measured
         if low != high or required.operator in ("<", "<="):
             return None
-        needed = goal * scale // (unit * parts) + 1 if strictly else -(-goal * scale // (unit * parts))
+        needed = (
+            goal * scale // (unit * parts) + 1 if strictly else -(-goal * scale // (unit * parts))
+        )
         gap = needed - low // parts
         return gap if gap > 0 else None
 
@@ -196,7 +196,9 @@ def _readings(criterion: Criterion, catalogue: Catalogue) -> Judge:
     """Judge a clause with several readings: decided only when all of them agree."""
     id_ = criterion.id
     questions: list[Asked] = [asked(one.condition, catalogue) for one in criterion.every_reading]
-    codes = tuple(sorted({code for one in criterion.every_reading for code in one.condition.codes()}))
+    codes = tuple(
+        sorted({code for one in criterion.every_reading for code in one.condition.codes()})
+    )
 
     def judge(inputs: Inputs) -> Result:
         findings = [ask(inputs.facts, inputs) for ask in questions]

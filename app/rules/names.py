@@ -1,4 +1,4 @@
-"""Do the names in a pack mean anything? Unknown indicators, kinds that do not fit, shadowed words."""
+"""Do the names in a pack mean anything? Unknown indicators, kinds that do not fit, shadowing."""
 
 from __future__ import annotations
 
@@ -74,12 +74,14 @@ def placed(ruleset: Ruleset) -> Iterator[tuple[Place, Criterion]]:
 def _leaf_faults(
     parsed: Parsed, place: Place, criterion: Criterion, catalogue: Mapping[str, Indicator]
 ) -> Iterator[Fault]:
-    codes = [(("indicator",), criterion.indicator)] if criterion.indicator else []
-    codes += [(("sum", number), code) for number, code in enumerate(criterion.sum)]  # type: ignore[misc]
+    codes: list[tuple[Place, str]] = []
+    if criterion.indicator:
+        codes.append((("indicator",), criterion.indicator))
+    codes += [(("sum", number), code) for number, code in enumerate(criterion.sum)]
     for inside, code in codes:
-        indicator = catalogue.get(str(code))
+        indicator = catalogue.get(code)
         if indicator is None:
-            yield _unknown(parsed, (*place, *inside), str(code))
+            yield _unknown(parsed, (*place, *inside), code)
         elif wanted := _wanted_kind(criterion, indicator):
             yield _misfit(parsed, (*place, *inside), indicator, wanted)
     if criterion.check and criterion.check not in parsed.pack.checks:
@@ -89,7 +91,9 @@ def _leaf_faults(
             Text(f"gói không có phép kiểm tra “{criterion.check}”; đang có: {known}",
                  f"the pack ships no check “{criterion.check}”; it has: {known}"),
         )  # fmt: skip
-    for branch_number, branch in enumerate(criterion.required.branches if criterion.required else ()):
+    for branch_number, branch in enumerate(
+        criterion.required.branches if criterion.required else ()
+    ):
         for number, code in enumerate(branch.when_any):
             inside = (*place, "required", "branches", branch_number, "when_any", number)
             if code not in catalogue:
@@ -131,7 +135,9 @@ def _share_faults(
     parsed: Parsed, place: Place, share: Share, catalogue: Mapping[str, Indicator]
 ) -> Iterator[Fault]:
     yield from _condition_faults(parsed, (*place, "holds"), share.holds, catalogue)
-    derived = [code for code in share.holds.codes() if code in catalogue and catalogue[code].derived]
+    derived = [
+        code for code in share.holds.codes() if code in catalogue and catalogue[code].derived
+    ]
     if share.holds.shares() or derived:
         yield parsed.source.fault(
             (*place, "holds"), "misfit",

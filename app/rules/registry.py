@@ -194,7 +194,8 @@ def _run(
         worked.append(found)
         for what, expected, got in disagreements(found, judgement):
             message = Text(
-                f"{what}: cần {expected}, kết quả là {got}", f"{what}: expected {expected}, got {got}"
+                f"{what}: cần {expected}, kết quả là {got}",
+                f"{what}: expected {expected}, got {got}",
             )
             faults.append(one.source.fault(place, "case-failed", message))
     faults.extend(_uncovered(owner, compiled.ruleset, worked))

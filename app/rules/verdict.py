@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -65,7 +66,7 @@ class Designation(msgspec.Struct, frozen=True, gc=False):
 class Member(msgspec.Struct, frozen=True):
     """A unit below the one evaluated, with its facts; a commune without a type is a xã."""
 
-    facts: dict[str, Given]
+    facts: Mapping[str, Given]
     level: str
     type: str | None = None
 
@@ -75,9 +76,9 @@ class Inputs(msgspec.Struct, frozen=True):
 
     as_of: datetime.date
     level: str
-    attributes: dict[str, bool] = {}
+    attributes: Mapping[str, bool] = {}
     designations: tuple[Designation, ...] = ()
-    facts: dict[str, Given] = {}
+    facts: Mapping[str, Given] = {}
     members: tuple[Member, ...] | None = None
     period: str | None = None
     period_end: datetime.date | None = None

@@ -81,15 +81,9 @@ REASONS: Final = {
 }
 
 APPLICABILITY: Final = {
-    "in_period": Text(
-        "trong thời gian thực hiện của văn bản", "within the period of the document"
-    ),
-    "before_issue": Text(
-        "trước khi văn bản được ban hành", "before the document was issued"
-    ),
-    "after_period": Text(
-        "sau thời gian thực hiện của văn bản", "after the period of the document"
-    ),
+    "in_period": Text("trong thời gian thực hiện của văn bản", "within the period of the document"),
+    "before_issue": Text("trước khi văn bản được ban hành", "before the document was issued"),
+    "after_period": Text("sau thời gian thực hiện của văn bản", "after the period of the document"),
     "not_stated": Text(
         "văn bản không nêu đủ để xác định thời gian áp dụng",
         "the document does not state enough to tell",

@@ -1,0 +1,1 @@
+"""The indicator catalogue that all packs share."""

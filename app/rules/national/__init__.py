@@ -1,0 +1,1 @@
+"""National guideline 3445/BNN-VPĐP."""

@@ -1,0 +1,1 @@
+"""Programme of Decision 924/QĐ-TTg, as reported."""

@@ -1,0 +1,1 @@
+"""Plan of Trà Vinh province for 2023."""

@@ -1,0 +1,121 @@
+"""What the command says and in which language; results on standard output, the rest on error."""
+
+from __future__ import annotations
+
+import enum
+import shutil
+import sys
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.discovery import load_registry
+from app.domain.facts_csv import RowComplaint
+from app.domain.refusals import Complaint
+from app.rules.errors import Fault, RulesetFaults, Text
+from app.rules.registry import Registry
+from app.settings import Settings
+
+
+class Language(enum.StrEnum):
+    """A language of messages."""
+
+    vi = "vi"
+    en = "en"
+
+
+class _Spoken:
+    """The language of this run of the command."""
+
+    language = Language.vi
+
+
+def speak(language: Language) -> None:
+    """Set the language of every later message."""
+    _Spoken.language = language
+
+
+def language() -> str:
+    """Return the language chosen."""
+    return _Spoken.language.value
+
+
+def say(text: Text) -> str:
+    """Return the text in the language chosen."""
+    return str(getattr(text, _Spoken.language.value))
+
+
+def phrase(vi: str, en: str) -> str:
+    """Return one of two phrases, by the language chosen."""
+    return vi if _Spoken.language is Language.vi else en
+
+
+def out() -> Console:
+    """Return the console for results, wide enough when it is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else _width(), highlight=False)
+
+
+def err() -> Console:
+    """Return the console for everything that is no result."""
+    return Console(stderr=True, width=None if sys.stderr.isatty() else _width(), highlight=False)
+
+
+def fail(message: Text) -> NoReturn:
+    """Say what failed and what to do next; exit code 1."""
+    err().print(f"[red]{phrase('Lỗi', 'Error')}:[/red] {say(message)}", soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def misuse(message: Text) -> NoReturn:
+    """Say what was wrong with the call; exit code 2."""
+    err().print(
+        f"[red]{phrase('Sai cách dùng', 'Wrong use')}:[/red] {say(message)}", soft_wrap=True
+    )
+    raise typer.Exit(2)
+
+
+def rules(settings: Settings) -> Registry:
+    """Return the registry, or report every fault of every pack and exit with 1."""
+    try:
+        return load_registry(settings.rulesets_dir)
+    except RulesetFaults as error:
+        report_faults(error.faults)
+        raise typer.Exit(1) from error
+
+
+def report_faults(faults: tuple[Fault, ...]) -> None:
+    """Print every fault with its file and line."""
+    console = err()
+    for fault in faults:
+        console.print(fault.describe(_Spoken.language.value), markup=False, soft_wrap=True)
+    count = len(faults)
+    console.print(
+        phrase(f"{count} lỗi trong các gói quy tắc.", f"{count} faults in rule packs."), style="red"
+    )
+
+
+def report_rows(name: str, complaints: list[RowComplaint]) -> None:
+    """Print every bad row with its line and column."""
+    table = Table(title=phrase(f"Các dòng lỗi trong {name}", f"Bad rows of {name}"))
+    table.add_column(phrase("Dòng", "Line"), justify="right")
+    table.add_column(phrase("Cột", "Column"))
+    table.add_column(phrase("Vì sao, sửa thế nào", "Why, and the remedy"), overflow="fold")
+    for one in sorted(complaints, key=lambda complaint: (complaint.line, complaint.column)):
+        table.add_row(str(one.line), one.column or "-", f"{say(one.message)} [{one.code}]")
+    err().print(table, markup=False)
+
+
+def report_complaints(name: str, complaints: tuple[Complaint, ...] | list[Complaint]) -> None:
+    """Print every complaint with its place in the file."""
+    table = Table(title=phrase(f"Lỗi trong {name}", f"Errors in {name}"))
+    table.add_column(phrase("Vị trí", "Place"), overflow="fold")
+    table.add_column(phrase("Vì sao, sửa thế nào", "Why, and the remedy"), overflow="fold")
+    for one in complaints:
+        table.add_row(one.pointer or "/", f"{say(one.message)} [{one.code}]")
+    err().print(table, markup=False)
+
+
+def _width() -> int:
+    return max(shutil.get_terminal_size((120, 40)).columns, 120)

@@ -1,0 +1,181 @@
+"""`ntm evaluate`: judge the facts of a CSV or JSON file without any database."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.progress import track
+
+from app.api.errors import complaints
+from app.api.evaluations import SubjectIn
+from app.cli.console import (
+    err,
+    fail,
+    language,
+    misuse,
+    out,
+    phrase,
+    report_complaints,
+    report_rows,
+    rules,
+)
+from app.cli.tables import details, summary
+from app.domain.evaluations import Subject, judge
+from app.domain.facts_csv import read_rows
+from app.domain.facts_files import SeveralPeriods, misplaced, period_of, subjects, unused
+from app.domain.refusals import Complaint, Refused
+from app.domain.strict_json import MalformedJson, read_json
+from app.rules.errors import CheckFailed, Text
+from app.rules.explain import explain
+from app.rules.period import read_period
+from app.rules.registry import Registry
+from app.settings import Settings
+
+_LARGEST = 64 * 1024 * 1024
+
+
+def evaluate(
+    ruleset: Annotated[str, typer.Option(help="Mã bộ quy tắc, xem `ntm rulesets list`.")],
+    facts: Annotated[Path, typer.Option(help="Tệp số liệu: .csv (dạng dài) hoặc .json.")],
+    period: Annotated[
+        str | None, typer.Option(help="Kỳ đánh giá, khi tệp CSV có nhiều kỳ.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="In kết luận dạng JSON.")] = False,
+) -> None:
+    """Đánh giá số liệu trong một tệp và giải thích từng tiêu chí."""
+    registry = rules(Settings())
+    if ruleset not in registry.entries:
+        known = ", ".join(registry.entries)
+        misuse(
+            Text(
+                f"không có bộ quy tắc “{ruleset}”; các bộ: {known}",
+                f"there is no ruleset “{ruleset}”; known are: {known}",
+            )
+        )
+    content = _content(facts)
+    single = False
+    if facts.suffix.lower() == ".csv":
+        found = _csv_subjects(registry, ruleset, facts.name, content, period)
+    elif facts.suffix.lower() == ".json":
+        if period is not None:
+            misuse(Text("--period chỉ dùng với tệp CSV", "--period goes with CSV files only"))
+        found = read_json_subjects(facts.name, content)
+        single = content.lstrip().startswith(b"{")
+    else:
+        misuse(Text("tệp số liệu phải là .csv hoặc .json", "a facts file is .csv or .json"))
+    verdicts = judge_all(registry, ruleset, found, facts.name)
+    if as_json:
+        shown: Any = verdicts[0] if single else {"items": verdicts, "next": None}
+        sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
+        return
+    console = out()
+    for verdict in verdicts:
+        console.print(details(verdict, language()))
+    if len(verdicts) > 1:
+        console.print(summary(verdicts, language()))
+
+
+def judge_all(
+    registry: Registry, ruleset: str, found: list[Subject], name: str
+) -> list[dict[str, Any]]:
+    """Judge every subject; report all complaints about the file and exit with 1 on any."""
+    verdicts, wrong = [], []
+    shown = phrase("Đánh giá", "Judging")
+    for place, subject in enumerate(track(found, shown, console=err(), transient=True)):
+        try:
+            compiled, judgement = judge(registry, ruleset, subject)
+        except Refused as error:
+            where = f"/{place}" if len(found) > 1 else ""
+            wrong += [
+                Complaint(where + one.pointer, one.code, one.message) for one in error.complaints
+            ]
+            continue
+        except CheckFailed as error:
+            fail(
+                Text(
+                    f"phép kiểm tra “{error.check}” của {error.criterion} bị lỗi; "
+                    "báo cho đơn vị cung cấp gói quy tắc",
+                    f"check “{error.check}” of {error.criterion} failed; tell the pack's maker",
+                )
+            )
+        verdicts.append(explain(compiled, judgement, subject.unit.shown(), language()))
+    if wrong:
+        report_complaints(name, wrong)
+        raise typer.Exit(1)
+    return verdicts
+
+
+def read_json_subjects(name: str, content: bytes) -> list[Subject]:
+    """Return the subjects of a JSON file: one object as in the preview, or a list of them."""
+    try:
+        data = read_json(content.removeprefix(b"\xef\xbb\xbf"))
+        items = data if isinstance(data, list) else [data]
+        return [one.subject() for one in TypeAdapter(list[SubjectIn]).validate_python(items)]
+    except MalformedJson as error:
+        found = [error.complaint]
+    except Refused as error:
+        found = list(error.complaints)
+    except ValidationError as error:
+        found = complaints(error.errors(), within=0 if isinstance(data, list) else 1)
+    report_complaints(name, found)
+    raise typer.Exit(1)
+
+
+def _csv_subjects(
+    registry: Registry, ruleset: str, name: str, content: bytes, period: str | None
+) -> list[Subject]:
+    level = registry.entries[ruleset].ruleset.level
+    rows, wrong = read_rows(content, registry.indicators)
+    wrong += misplaced(rows, level)
+    if wrong:
+        report_rows(name, wrong)
+        raise typer.Exit(1)
+    if not rows:
+        fail(Text("tệp không có dòng số liệu nào", "the file has no row of values"))
+    wanted = read_period(period) if period is not None else None
+    if period is not None and wanted is None:
+        misuse(
+            Text(
+                "--period phải là 2024, 2024-H1, 2024-Q3 hoặc 2024-10",
+                "--period is 2024, 2024-H1, 2024-Q3 or 2024-10",
+            )
+        )
+    try:
+        wanted = wanted or period_of(rows)
+    except SeveralPeriods as error:
+        periods = ", ".join(error.periods)
+        misuse(
+            Text(
+                f"tệp có nhiều kỳ ({periods}); chọn kỳ đánh giá bằng --period",
+                f"the file has several periods ({periods}); choose one with --period",
+            )
+        )
+    left = unused(rows, wanted)
+    if left:
+        lines = ", ".join(str(row.line) for row in left[:20]) + ("…" if len(left) > 20 else "")
+        err().print(
+            phrase(
+                f"{len(left)} dòng thuộc kỳ khác, không dùng cho {wanted.text}: dòng {lines}",
+                f"{len(left)} rows of other periods are not used for {wanted.text}: lines {lines}",
+            ),
+            style="yellow",
+        )
+    return subjects(rows, level, wanted)
+
+
+def _content(path: Path) -> bytes:
+    if not path.is_file():
+        misuse(Text(f"không có tệp {path}", f"there is no file {path}"))
+    if path.stat().st_size > _LARGEST:
+        fail(
+            Text(
+                f"tệp lớn hơn {_LARGEST} byte; hãy chia nhỏ",
+                f"the file is larger than {_LARGEST} bytes; split it",
+            )
+        )
+    return path.read_bytes()
