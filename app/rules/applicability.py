@@ -7,6 +7,7 @@ communes chosen by the centre (3445, 2.1 and 2.2) makes criteria not applicable.
 from __future__ import annotations
 
 import datetime
+import functools
 
 from app.rules.ruleset import Ruleset
 from app.rules.verdict import Inputs
@@ -39,6 +40,7 @@ def applicability(ruleset: Ruleset, inputs: Inputs) -> str:
     return "in_period"
 
 
+@functools.cache
 def issue_window(issued: str) -> tuple[datetime.date, datetime.date]:
     """Return the first and the last day that a date printed as `2023`, `2024-10` can mean."""
     parts = [int(part) for part in issued.split("-")]

@@ -63,11 +63,14 @@ _HOLDS: Final[Mapping[Operator, Callable[[int, int], bool]]] = {
 }
 
 
-def exactly(word: Operator, threshold: Decimal) -> Callable[[int, int], bool]:
-    """Return the comparison of a share whose counts are known, as a function of (part, base)."""
+def exactly(word: Operator, threshold: Decimal) -> tuple[Callable[[int, int], bool], int, int]:
+    """Return (holds, factor, goal) for a threshold in percent.
+
+    A share meets it exactly when
+    `holds(part * factor, goal * base)`.
+    """
     goal, unit = whole(threshold)
-    holds, factor = _HOLDS[word], 100 * unit
-    return lambda part, base: holds(part * factor, goal * base)
+    return _HOLDS[word], 100 * unit, goal
 
 
 def comparison(word: Operator, threshold: Decimal) -> Comparison:

@@ -7,10 +7,13 @@ bytes in every process. A missing fact alone never makes a failure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from app.rules.applicability import applicability, is_exempt
 from app.rules.checks import combined, in_order
 from app.rules.conditions import Catalogue
+from app.rules.facts import Given
+from app.rules.indicators import Condition
 from app.rules.leaves import Check, Judge, alternatives, compile_leaf
 from app.rules.ruleset import Criterion, Ruleset
 from app.rules.verdict import (
@@ -32,6 +35,10 @@ from app.rules.vocabulary import (
     NOT_MET,
     UNDETERMINED,
 )
+
+# 3^8 combinations of yes, no and not known: a few megabytes at the most.
+_MOST_REMEMBERED: Final = 8
+_COUNTED: Final = (MET, NOT_MET, UNDETERMINED, NOT_APPLICABLE, NO_CRITERION)
 
 
 class Compiled:
@@ -72,14 +79,14 @@ class Compiled:
         results = self.results(inputs)
         whole = combined("all", [result.outcome for result in results])
         stated = self.ruleset.overall != "none"
-        counts = dict.fromkeys((MET, NOT_MET, UNDETERMINED, NOT_APPLICABLE, NO_CRITERION), 0)
-        _count(results, counts)
+        outcomes: list[str] = []
+        _collect(results, outcomes)
         return Judgement(
             all_items=None if stated else whole,
             applicability=applicability(self.ruleset, inputs),
             as_of=inputs.as_of,
             basis=self.ruleset.overall,
-            counts=counts,
+            counts={one: outcomes.count(one) for one in _COUNTED},
             coverage=_coverage(results) if whole == NO_CRITERION else None,
             criteria=results,
             digest=self.digest,
@@ -93,7 +100,11 @@ class Compiled:
         )
 
     def _unused(self, inputs: Inputs) -> tuple[str, ...]:
-        unused = inputs.facts.keys() - self.unit_codes
+        unused = (
+            set()
+            if inputs.facts.keys() <= self.unit_codes
+            else inputs.facts.keys() - self.unit_codes
+        )
         for member in inputs.members or ():
             unused |= member.facts.keys() - self.member_codes
         return tuple(sorted(unused))
@@ -109,18 +120,33 @@ def snapshot(ruleset: Ruleset, indicators: Catalogue) -> bytes:
     )
 
 
+def codes_of(criterion: Criterion) -> set[str]:
+    """Return the indicators that a criterion and everything below it reads from the unit."""
+    found: set[str] = set()
+    for one in criterion.walk():
+        found |= {one.indicator} if one.indicator else set(one.sum)
+        for condition in conditions_of(one):
+            found |= condition.codes()
+    return found
+
+
+def conditions_of(criterion: Criterion) -> list[Condition]:
+    """Return the conditions of the readings of one criterion."""
+    found = [one.condition for one in criterion.every_reading]
+    if criterion.reading:
+        found += [one.condition for one in criterion.reading.alternatives]
+    return found
+
+
 def codes_read(ruleset: Ruleset, catalogue: Catalogue) -> tuple[frozenset[str], frozenset[str]]:
     """Return the indicators read from the unit itself and those read from its members."""
-    unit: set[str] = set()
-    shares = []
-    for criterion in ruleset.walk():
-        unit |= {criterion.indicator} if criterion.indicator else set(criterion.sum)
-        conditions = [one.condition for one in criterion.every_reading]
-        if criterion.reading:
-            conditions += [one.condition for one in criterion.reading.alternatives]
-        for condition in conditions:
-            unit |= condition.codes()
-            shares.extend(condition.shares())
+    unit = {code for criterion in ruleset.criteria for code in codes_of(criterion)}
+    shares = [
+        share
+        for criterion in ruleset.walk()
+        for condition in conditions_of(criterion)
+        for share in condition.shares()
+    ]
     shares.extend(derived for code in unit if (derived := catalogue[code].derived))
     members = {code for share in shares for code in share.holds.codes()}
     return frozenset(unit), frozenset(members)
@@ -131,7 +157,7 @@ def compile_criterion(
 ) -> Judge:
     """Return the closure that judges one criterion and everything below it."""
     if not criterion.criteria:
-        return compile_leaf(criterion, catalogue, checks)
+        return remembered(criterion, catalogue, compile_leaf(criterion, catalogue, checks))
     judges = [compile_criterion(child, catalogue, checks) for child in criterion.criteria]
     id_, combine = criterion.id, criterion.combine
     weigh_readings = alternatives(criterion, catalogue)
@@ -148,7 +174,38 @@ def compile_criterion(
             reasons=_reasons(outcome, results),
         )
 
-    return judge
+    return remembered(criterion, catalogue, judge)
+
+
+def remembered(criterion: Criterion, catalogue: Catalogue, judge: Judge) -> Judge:
+    """Let evaluations share the results of criteria that only ask a few yes-or-no questions.
+
+    There are at most three answers to each (yes, no, not known), and results are immutable.
+    """
+    codes = sorted(codes_of(criterion))
+    plain = all(catalogue[code].kind == "boolean" for code in codes)
+    if not plain or not 1 < len(codes) <= _MOST_REMEMBERED or _asks_more(criterion):
+        return judge
+    memory: dict[tuple[Given | None, ...], Result] = {}
+
+    def recall(inputs: Inputs) -> Result:
+        answers = tuple(map(inputs.facts.get, codes))
+        result = memory.get(answers)
+        if result is None:
+            result = judge(inputs)
+            if all(answer is None or type(answer) is bool for answer in answers):
+                memory[answers] = result
+        return result
+
+    return recall
+
+
+def _asks_more(criterion: Criterion) -> bool:
+    """Tell whether a result depends on more than the unit's own values."""
+    return any(
+        one.check is not None or any(condition.shares() for condition in conditions_of(one))
+        for one in criterion.walk()
+    )
 
 
 def _reasons(outcome: str, results: Sequence[Result]) -> tuple[str, ...]:
@@ -170,12 +227,12 @@ def _coverage(results: Sequence[Result]) -> Coverage:
     )
 
 
-def _count(results: Sequence[Result], counts: dict[str, int]) -> None:
+def _collect(results: Sequence[Result], outcomes: list[str]) -> None:
     for result in results:
         if result.criteria:
-            _count(result.criteria, counts)
+            _collect(result.criteria, outcomes)
         else:
-            counts[result.outcome] += 1
+            outcomes.append(result.outcome)
 
 
 def _exempted(criterion: Criterion) -> Result:
