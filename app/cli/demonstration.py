@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from importlib import resources
+import msgspec
 
 from app.cli.console import language, out, phrase
-from app.cli.evaluate import judge_all, read_json_subjects
+from app.cli.evaluate import judge_all, read_csv_subjects
 from app.cli.tables import details, summary
+from app.domain import demonstration
 from app.rules.registry import Registry
-
-RULESET = "phutho.commune"
-FILE = "phu_tho_2024.json"
 
 
 def show(registry: Registry) -> None:
     """Print the summary of all demonstration communes and one verdict in full."""
-    content = resources.files("app.domain.demonstration").joinpath(FILE).read_bytes()
-    subjects = read_json_subjects(FILE, content)
-    verdicts = judge_all(registry, RULESET, subjects, FILE)
+    ruleset, name = demonstration.RULESET, demonstration.FILE
+    found = read_csv_subjects(registry, ruleset, name, demonstration.content())
+    named = [
+        msgspec.structs.replace(
+            one,
+            unit=msgspec.structs.replace(
+                one.unit, name=demonstration.NAMES.get(str(one.unit.code)), type="xa"
+            ),
+        )
+        for one in found
+    ]
+    verdicts = judge_all(registry, ruleset, named, name)
+    shown = next((one for one in verdicts if one["outcome"] == "not_met"), verdicts[0])
     console = out()
+    console.print(details(shown, language()))
+    console.print(summary(verdicts, language()))
     console.print(
         phrase(
             "Số liệu minh hoạ là giả định, không phải số liệu thật của các xã.",
@@ -26,6 +36,3 @@ def show(registry: Registry) -> None:
         ),
         style="yellow",
     )
-    console.print(summary(verdicts, language()))
-    shown = next((one for one in verdicts if one["outcome"] == "not_met"), verdicts[0])
-    console.print(details(shown, language()))

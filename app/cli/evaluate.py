@@ -60,7 +60,7 @@ def evaluate(
     content = _content(facts)
     single = False
     if facts.suffix.lower() == ".csv":
-        found = _csv_subjects(registry, ruleset, facts.name, content, period)
+        found = read_csv_subjects(registry, ruleset, facts.name, content, period)
     elif facts.suffix.lower() == ".json":
         if period is not None:
             misuse(Text("--period chỉ dùng với tệp CSV", "--period goes with CSV files only"))
@@ -126,9 +126,10 @@ def read_json_subjects(name: str, content: bytes) -> list[Subject]:
     raise typer.Exit(1)
 
 
-def _csv_subjects(
-    registry: Registry, ruleset: str, name: str, content: bytes, period: str | None
+def read_csv_subjects(
+    registry: Registry, ruleset: str, name: str, content: bytes, period: str | None = None
 ) -> list[Subject]:
+    """Return the subjects of a CSV file; report every bad row and exit with 1 if there is any."""
     level = registry.entries[ruleset].ruleset.level
     rows, wrong = read_rows(content, registry.indicators)
     wrong += misplaced(rows, level)

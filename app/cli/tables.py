@@ -45,7 +45,7 @@ def summary(verdicts: Iterable[Mapping[str, Any]], language: str) -> Table:
         counts = verdict["counts"]
         table.add_row(
             unit_name(verdict["unit"]),
-            outcome(_whole(verdict), language),
+            _whole(verdict, language),
             *(
                 outcome(one["outcome"], language, short=True)
                 for one in verdict["criteria"][: len(tops)]
@@ -65,17 +65,17 @@ def details(verdict: Mapping[str, Any], language: str) -> Table:
     if verdict["unused_facts"]:
         caption += f" · {'không dùng' if vi else 'not used'}: {', '.join(verdict['unused_facts'])}"
     table = Table(
-        title=f"{unit_name(verdict['unit'])}: {getattr(OUTCOMES[_whole(verdict)], language)}",
+        title=Styled(f"{unit_name(verdict['unit'])}: ") + _whole(verdict, language),
         title_justify="left",
         caption=caption,
         caption_justify="left",
     )
     table.add_column("Tiêu chí" if vi else "Criterion", no_wrap=True)
-    table.add_column("Kết quả" if vi else "Outcome", no_wrap=True)
-    table.add_column("Nội dung" if vi else "Text", ratio=2)
+    table.add_column("Kết quả" if vi else "Outcome")
+    table.add_column("Nội dung" if vi else "Text", ratio=3)
     table.add_column("Số liệu" if vi else "Observed", no_wrap=True)
     table.add_column("Yêu cầu" if vi else "Required", no_wrap=True)
-    table.add_column("Lý do, còn thiếu" if vi else "Reason, gap", ratio=1)
+    table.add_column("Lý do, còn thiếu" if vi else "Reason, gap", ratio=2)
     for depth, criterion in _flat(verdict["criteria"], 0):
         table.add_row(
             "  " * depth + criterion["id"],
@@ -149,8 +149,13 @@ def _title(verdict: Mapping[str, Any], language: str) -> str:
     return f"{ruleset['title'][language]} - {ruleset['document']['short']}"
 
 
-def _whole(verdict: Mapping[str, Any]) -> str:
-    return str(verdict["outcome"])
+def _whole(verdict: Mapping[str, Any], language: str) -> Styled:
+    """Return the outcome; where the document states no rule, the computed summary beside it."""
+    shown = outcome(verdict["outcome"], language)
+    if verdict["all_items"] is None:
+        return shown
+    label = "; các mục: " if language == "vi" else "; all items: "
+    return shown + Styled(label) + outcome(verdict["all_items"], language)
 
 
 def _flat(
@@ -161,5 +166,5 @@ def _flat(
         yield from _flat(criterion["criteria"], depth + 1)
 
 
-def _clip(text: str, limit: int = 110) -> str:
+def _clip(text: str, limit: int = 72) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

@@ -11,11 +11,12 @@ from typing import Final
 
 from app.rules.applicability import applicability, is_exempt
 from app.rules.checks import combined, in_order
-from app.rules.conditions import Catalogue
+from app.rules.conditions import Catalogue, alternatives
 from app.rules.facts import Given
 from app.rules.indicators import Condition
-from app.rules.leaves import Check, Judge, alternatives, compile_leaf
+from app.rules.leaves import Check, compile_leaf
 from app.rules.ruleset import Criterion, Ruleset
+from app.rules.thresholds import Judge
 from app.rules.verdict import (
     SEMANTICS,
     Coverage,

@@ -1,21 +1,18 @@
 """Join a judgement with the texts, cites and evidence of its ruleset, for people and programs.
 
-The shape is that of CONTRACT section 6. Percentages are displayed with two decimals (more where
-the threshold has more) and never on the other side of a threshold than the exact value.
+The shape is that of the public contract; `app.rules.figures` shows the numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, localcontext
-from fractions import Fraction
 from typing import Any
 
 from app.rules.evaluate import Compiled
-from app.rules.facts import Given, Percent, Ratio, Recorded, bare
+from app.rules.figures import observed
 from app.rules.indicators import Indicator
 from app.rules.ruleset import Criterion, Document, Required, Ruleset
-from app.rules.verdict import Coverage, Judgement, Members, Result
+from app.rules.verdict import Coverage, Judgement, Result
 from app.rules.vocabulary import APPLICABILITY
 
 
@@ -102,7 +99,7 @@ class _Join:
             "reasons": list(result.reasons),
             "indicator": criterion.indicator,
             "indicators": list(several(criterion)),
-            "observed": self.observed(criterion, result),
+            "observed": observed(criterion, result),
             "required": required(criterion.required, result.branch),
             "gap": self.gap(criterion, result),
             "coverage": _coverage(result.coverage) if result.criteria else None,
@@ -110,20 +107,6 @@ class _Join:
             "criteria": [self.criterion(criteria, child) for child in result.criteria],
         }
         return joined
-
-    def observed(self, criterion: Criterion, result: Result) -> dict[str, Any] | None:
-        given, members = result.observed, result.members
-        if isinstance(given, dict):
-            return _several_observed(given)
-        if given is None and members is None:
-            return None
-        shown = _displayed(given, members, _thresholds(criterion.required))
-        if members is not None:
-            shown["members"] = {
-                "known": members.known, "true": members.true, "unknown": members.unknown
-            }  # fmt: skip
-            shown["conflict"] = given is not None and conflicts(bare(given), members)
-        return shown
 
     def gap(self, criterion: Criterion, result: Result) -> dict[str, Any] | None:
         if result.gap is None:
@@ -189,105 +172,6 @@ def required(found: Required | None, branch: int | None = None) -> dict[str, Any
         "force": found.force,
         "due": found.due.isoformat() if found.due else None,
     }
-
-
-def conflicts(fact: object, members: Members) -> bool:
-    """Tell whether a share given directly lies outside what the members' values allow."""
-    total = members.known + members.unknown
-    if type(fact) is not Ratio or not fact.denominator or not total:
-        return False
-    share = Fraction(fact.numerator, fact.denominator)
-    lowest = Fraction(members.true, total)
-    return not lowest <= share <= lowest + Fraction(members.unknown, total)
-
-
-def displayed_percent(exact: Fraction, thresholds: Iterable[Decimal] = ()) -> str:
-    """Return a percentage with two decimals that never contradicts a comparison made exactly."""
-    goals = tuple(thresholds)
-    digits = max([2, *(-int(goal.normalize().as_tuple().exponent) for goal in goals)])
-    scale = Decimal(1).scaleb(-digits)
-    shown = _rounded(exact, scale, ROUND_HALF_UP)
-    for goal in goals:
-        if exact < goal <= shown:
-            shown = _rounded(exact, scale, ROUND_FLOOR)
-        elif exact > goal >= shown:
-            shown = _rounded(exact, scale, ROUND_CEILING)
-    return f"{shown:f}"
-
-
-def _rounded(exact: Fraction, scale: Decimal, rounding: str) -> Decimal:
-    steps = exact / Fraction(scale)
-    whole, rest = divmod(steps.numerator, steps.denominator)
-    up = (rounding == ROUND_CEILING and rest) or (
-        rounding == ROUND_HALF_UP and 2 * rest >= steps.denominator
-    )
-    with localcontext(prec=60):
-        return Decimal(whole + bool(up)) * scale
-
-
-def _displayed(
-    given: Given | None, members: Members | None, thresholds: Iterable[Decimal]
-) -> dict[str, Any]:
-    fact = bare(given)
-    provenance = {
-        "period": given.period if type(given) is Recorded else None,
-        "source": given.source if type(given) is Recorded else None,
-        "status": given.status if type(given) is Recorded else None,
-    }
-    if fact is None and members is not None:
-        total = members.known + members.unknown
-        counted = not members.unknown
-        fact = Ratio(denominator=total, numerator=members.true)
-        return _ratio(fact, thresholds, counted) | provenance
-    if type(fact) is Ratio:
-        return _ratio(fact, thresholds, True) | provenance
-    if type(fact) is Percent:
-        low, high, scale = fact.bounds(capped=Decimal(fact.percent) <= 100)
-        middle = Fraction(Decimal(fact.percent))
-        return {
-            "numerator": None,
-            "denominator": None,
-            "percent": displayed_percent(middle, thresholds),
-            "counts_known": False,
-            "interval": [_plain(Fraction(low, scale)), _plain(Fraction(high, scale))],
-        } | provenance
-    return {"value": list(fact) if isinstance(fact, tuple) else fact} | provenance
-
-
-def _ratio(fact: Ratio, thresholds: Iterable[Decimal], counted: bool) -> dict[str, Any]:
-    percent = None
-    if fact.denominator and counted:
-        exact = Fraction(100 * fact.numerator, fact.denominator)
-        percent = displayed_percent(exact, thresholds)
-    return {
-        "numerator": fact.numerator,
-        "denominator": fact.denominator,
-        "percent": percent,
-        "counts_known": counted,
-    }
-
-
-def _plain(exact: Fraction) -> str:
-    return f"{Decimal(exact.numerator) / Decimal(exact.denominator):f}"
-
-
-def _several_observed(given: Mapping[str, Given]) -> dict[str, Any]:
-    parts = [{"indicator": code} | _displayed(one, None, ()) for code, one in sorted(given.items())]
-    values = [part["value"] for part in parts]
-    return {
-        "value": sum(values) if all(type(value) is int for value in values) else None,
-        "parts": parts,
-        "period": None,
-        "source": None,
-        "status": None,
-    }
-
-
-def _thresholds(found: Required | None) -> tuple[Decimal, ...]:
-    if found is None:
-        return ()
-    values = [branch.value for branch in found.branches]
-    return tuple(values) if values else (found.value,) if found.value is not None else ()
 
 
 def _reading(

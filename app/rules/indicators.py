@@ -113,6 +113,13 @@ class Condition(Model):
             found |= part.codes()
         return found
 
+    def thresholds(self) -> set[int]:
+        """Return every number that this condition compares with."""
+        found = {self.at_least} if self.at_least is not None else set()
+        for part in (*(self.all or ()), *(self.any or ())):
+            found |= part.thresholds()
+        return found
+
     def shares(self) -> list[Share]:
         """Return the shares over members that this condition asks for."""
         found = [self.share] if self.share else []

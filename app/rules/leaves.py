@@ -1,28 +1,20 @@
-"""Closures for criteria without children: presence, threshold, sum, readings, check, report."""
+"""Closures for criteria without children: presence, readings, a pack's check, report."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.rules.checks import (
-    Finding,
-    Measure,
-    comparison,
-    exactly,
-    in_order,
-    measure,
-    weigh,
-    whole,
-)
-from app.rules.conditions import Asked, Catalogue, asked, observer, presence, sum_of
+from app.rules.checks import in_order, measure
+from app.rules.conditions import Catalogue, alternatives, asked, presence
 from app.rules.errors import CheckFailed
 from app.rules.facts import Given, Percent, Ratio, Recorded, bare
-from app.rules.ruleset import Criterion, Required
-from app.rules.verdict import Coverage, Inputs, Members, Result
+from app.rules.ruleset import Criterion
+from app.rules.shares import Asked
+from app.rules.thresholds import Judge, compile_threshold, known
+from app.rules.verdict import Coverage, Inputs, Result
 from app.rules.vocabulary import (
     AMBIGUOUS_TEXT,
-    ATTRIBUTE_MISSING,
     MET,
     MISSING_VALUE,
     NO_CRITERION,
@@ -31,7 +23,6 @@ from app.rules.vocabulary import (
     UNDETERMINED,
 )
 
-Judge = Callable[[Inputs], Result]
 Check = Callable[[Any, Any], bool]
 
 
@@ -45,19 +36,7 @@ def compile_leaf(criterion: Criterion, catalogue: Catalogue, checks: Mapping[str
         return _checked(criterion, checks[criterion.check])
     if criterion.required is None:
         return _present(criterion, catalogue)
-    if criterion.required.branches:
-        return _branched(criterion, criterion.required, catalogue)
-    return _threshold(criterion, criterion.required, catalogue)
-
-
-def alternatives(
-    criterion: Criterion, catalogue: Catalogue
-) -> Callable[[Inputs], tuple[str, ...]] | None:
-    """Return a function that gives the outcome of each alternative reading, if there is any."""
-    if not criterion.reading or not criterion.reading.alternatives:
-        return None
-    questions = [asked(one.condition, catalogue) for one in criterion.reading.alternatives]
-    return lambda inputs: tuple([ask(inputs.facts, inputs)[0] for ask in questions])
+    return compile_threshold(criterion, criterion.required, catalogue)
 
 
 def _present(criterion: Criterion, catalogue: Catalogue) -> Judge:
@@ -83,138 +62,6 @@ def _present(criterion: Criterion, catalogue: Catalogue) -> Judge:
     return judge
 
 
-def _threshold(criterion: Criterion, required: Required, catalogue: Catalogue) -> Judge:
-    id_ = criterion.id
-    assert required.value is not None
-    compare = comparison(required.operator, required.value)
-    missing_by = _gap(required, 0)
-    observe = _observe(criterion, catalogue)
-    weigh_readings = alternatives(criterion, catalogue)
-
-    def judge(inputs: Inputs) -> Result:
-        observed, measured, members = observe(inputs)
-        outcome, reasons = weigh(compare, measured)
-        return Result(
-            id=id_,
-            outcome=outcome,
-            alternatives=weigh_readings(inputs) if weigh_readings else (),
-            gap=missing_by(measured) if outcome is NOT_MET else None,
-            members=members,
-            observed=observed,
-            reasons=reasons,
-        )
-
-    simple = required.unit == "percent" and not (weigh_readings or criterion.sum)
-    if not simple or catalogue[str(criterion.indicator)].derived:
-        return judge
-    return _met_at_once(id_, str(criterion.indicator), required, judge)
-
-
-def _met_at_once(id_: str, code: str, required: Required, otherwise: Judge) -> Judge:
-    """Return a judge that takes no detour for a share with known counts that meets its threshold.
-
-    Batches are full of those; everything else goes to `otherwise`.
-    """
-    assert required.value is not None
-    holds, factor, goal = exactly(required.operator, required.value)
-
-    def judge(inputs: Inputs) -> Result:
-        fact = inputs.facts.get(code)
-        if type(fact) is Ratio:
-            part, base = fact.numerator, fact.denominator
-            if 0 < base >= part and holds(part * factor, goal * base):
-                return Result(id_, MET, observed=fact)
-        return otherwise(inputs)
-
-    return judge
-
-
-def _branched(criterion: Criterion, required: Required, catalogue: Catalogue) -> Judge:
-    """Judge a threshold that depends on the area class; unknown class: decide if both agree."""
-    id_, attributes = criterion.id, required.branches[0].when_any
-    compares = [comparison(required.operator, branch.value) for branch in required.branches]
-    missing_by = [_gap(required, index) for index in range(len(compares))]
-    observe = _observe(criterion, catalogue)
-    weigh_readings = alternatives(criterion, catalogue)
-
-    def judge(inputs: Inputs) -> Result:
-        observed, measured, members = observe(inputs)
-        branch = _branch(inputs.attributes, attributes)
-        if branch is None:
-            outcome, reasons = _undecided_branch([weigh(one, measured) for one in compares])
-        else:
-            outcome, reasons = weigh(compares[branch], measured)
-        failed = outcome is NOT_MET and branch is not None
-        return Result(
-            id=id_,
-            outcome=outcome,
-            alternatives=weigh_readings(inputs) if weigh_readings else (),
-            branch=branch,
-            gap=missing_by[branch](measured) if failed and branch is not None else None,
-            members=members,
-            observed=observed,
-            reasons=reasons,
-        )
-
-    return judge
-
-
-def _branch(known: Mapping[str, bool], attributes: tuple[str, ...]) -> int | None:
-    values = [known.get(attribute) for attribute in attributes]
-    if True in values:
-        return 0
-    return None if None in values else 1
-
-
-def _undecided_branch(findings: list[Finding]) -> Finding:
-    outcomes = {finding[0] for finding in findings}
-    if len(outcomes) == 1 and UNDETERMINED not in outcomes:
-        return outcomes.pop(), ()
-    reasons = {reason for finding in findings for reason in finding[1]}
-    # Where every branch fails for want of a value, the class would not help.
-    differ = len(outcomes) > 1
-    return UNDETERMINED, in_order(reasons | {ATTRIBUTE_MISSING} if differ else reasons)
-
-
-def _observe(
-    criterion: Criterion, catalogue: Catalogue
-) -> Callable[[Inputs], tuple[Given | dict[str, Given] | None, Measure, Members | None]]:
-    if criterion.sum:
-        codes, total = criterion.sum, sum_of(criterion.sum)
-        return lambda inputs: (_known(inputs, codes), total(inputs.facts), None)
-    observe = observer(str(criterion.indicator), catalogue)
-    return lambda inputs: observe(inputs.facts, inputs)
-
-
-def _known(inputs: Inputs, codes: tuple[str, ...]) -> dict[str, Given] | None:
-    return {code: inputs.facts[code] for code in codes if code in inputs.facts} or None
-
-
-def _gap(required: Required, branch: int) -> Callable[[Measure], int | None]:
-    """Return how many more of the numerator a failing measure needs; None where that is unknown.
-
-    For a ratio `ceil(threshold * denominator) - numerator`; only where the counts are known and
-    the threshold is a lower bound (or an exact one not reached).
-    """
-    value = required.branches[branch].value if required.branches else required.value
-    assert value is not None
-    goal, unit = whole(value)
-    parts = 100 if required.unit == "percent" else 1
-    strictly = required.operator == ">"
-
-    def more(measured: Measure) -> int | None:
-        low, high, scale, _ = measured
-        if low != high or required.operator in ("<", "<="):
-            return None
-        needed = (
-            goal * scale // (unit * parts) + 1 if strictly else -(-goal * scale // (unit * parts))
-        )
-        gap = needed - low // parts
-        return gap if gap > 0 else None
-
-    return more
-
-
 def _readings(criterion: Criterion, catalogue: Catalogue) -> Judge:
     """Judge a clause with several readings: decided only when all of them agree."""
     id_ = criterion.id
@@ -234,7 +81,7 @@ def _readings(criterion: Criterion, catalogue: Catalogue) -> Judge:
             id=id_,
             outcome=outcomes[0] if agreed else UNDETERMINED,
             alternatives=outcomes,
-            observed=_known(inputs, codes),
+            observed=known(inputs, codes),
             reasons=reasons,
         )
 

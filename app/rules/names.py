@@ -104,6 +104,8 @@ def _leaf_faults(
 
 def _wanted_kind(criterion: Criterion, indicator: Indicator) -> str | None:
     """Return the kind the criterion needs where the indicator is of another one."""
+    if criterion.required and criterion.required.branches and indicator.derived:
+        return "ratio (branches do not go with a derived share)"
     if criterion.required:
         wanted = _REQUIRED_KIND[criterion.required.unit]
         return wanted if indicator.kind != wanted else None

@@ -209,6 +209,36 @@ class Criterion(Model):
             raise Misfit("check cần có indicator", "check needs an indicator")
         return self
 
+    @model_validator(mode="after")
+    def _sound_group(self) -> Self:
+        if self.criteria and not self.combine and any(one.has_test() for one in self.criteria):
+            raise Misfit(
+                "nhóm có phép thử phải nói cách kết hợp: combine: all hoặc any",
+                "a group with tests must say how they combine: combine: all or any",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sound_readings(self) -> Self:
+        if self.every_reading and self.reading and self.reading.alternatives:
+            raise Misfit(
+                "every_reading và reading.alternatives loại trừ nhau",
+                "every_reading and reading.alternatives exclude each other",
+            )
+        asked = {value for one in self.every_reading for value in one.condition.thresholds()}
+        if self.every_reading and self.required and asked != {self.required.value}:
+            raise Misfit(
+                "required.value phải trùng với at_least của mọi cách hiểu",
+                "required.value must be the at_least of every reading",
+            )
+        return self
+
+    def has_test(self) -> bool:
+        """Tell whether this criterion, or any below it, can be met."""
+        if self.criteria:
+            return any(one.has_test() for one in self.criteria)
+        return not self.no_criterion
+
     def walk(self) -> Iterator[Criterion]:
         """Yield this criterion and all below it, in the order of the document."""
         yield self

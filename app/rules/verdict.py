@@ -40,7 +40,8 @@ class Result(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The outcome of one criterion and what it rests on.
 
     `branch` is the index of the threshold that applied; `gap` how many more of the numerator are
-    needed; `observed` the fact, or a dict of facts where the criterion reads several.
+    needed; `observed` the fact, or a dict of facts where the criterion reads several; `stated` a
+    share given directly where the members' values decided.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Result(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     members: Members | None = None
     observed: Given | dict[str, Given] | None = None
     reasons: tuple[str, ...] = ()
+    stated: Given | None = None
 
 
 class Designation(msgspec.Struct, frozen=True, gc=False):
@@ -108,7 +110,6 @@ class Judgement(msgspec.Struct, frozen=True):
     semantics: int
     unused_facts: tuple[str, ...]
     coverage: Coverage | None = None
-    alternatives: tuple[str, ...] = ()
 
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
