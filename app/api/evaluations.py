@@ -6,13 +6,21 @@ import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from app.api.answers import json_bytes
 from app.api.deps import Reader, Rules
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
-from app.api.shapes import Day, DocumentShape, Fact, RequiredShape, Strict, Words
+from app.api.shapes import (
+    Day,
+    DocumentShape,
+    Fact,
+    RequiredShape,
+    Strict,
+    Words,
+    yes_or_no,
+)
 from app.api.strict import StrictRoute
 from app.domain.evaluations import Described, Subject, judge
 from app.rules.explain import explain
@@ -208,7 +216,11 @@ async def preview(
     rules: Rules,
     language: InLanguage,
     body: PreviewIn,
-    texts: Annotated[bool, Query(description="false leaves texts, cites, evidence out.")] = True,
+    texts: Annotated[
+        bool,
+        BeforeValidator(yes_or_no),
+        Query(description="false leaves texts, cites and evidence out."),
+    ] = True,
 ) -> Response:
     """Judge the facts in the body by one ruleset and explain the verdict."""
     subject = body.subject()

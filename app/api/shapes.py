@@ -35,6 +35,14 @@ Day = Annotated[
     WithJsonSchema({"type": "string", "format": "date"}),
 ]
 
+
+def yes_or_no(value: Any) -> bool:
+    """Return the truth of a query parameter, which is `true` or `false` and nothing else."""
+    if value in ("true", "false", True, False):
+        return value in ("true", True)
+    raise PydanticCustomError("bool_type", "true or false")
+
+
 _COUNT: Final = {"type": "integer", "minimum": 0, "maximum": LARGEST_COUNT}
 
 Fact = Annotated[
