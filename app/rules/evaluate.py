@@ -29,17 +29,14 @@ from app.rules.verdict import (
 )
 from app.rules.vocabulary import (
     EXEMPT_CENTRAL_PILOT,
-    MET,
     NO_CRITERION,
     NO_OVERALL_RULE,
     NOT_APPLICABLE,
-    NOT_MET,
     UNDETERMINED,
 )
 
 # 3^8 combinations of yes, no and not known: a few megabytes at the most.
 _MOST_REMEMBERED: Final = 8
-_COUNTED: Final = (MET, NOT_MET, UNDETERMINED, NOT_APPLICABLE, NO_CRITERION)
 
 
 class Compiled:
@@ -76,18 +73,15 @@ class Compiled:
         return tuple([judge(inputs) for judge in self._judges])
 
     def evaluate(self, inputs: Inputs) -> Judgement:
-        """Judge the unit: results of all criteria, their combination, counts and digests."""
+        """Judge the unit: the results of all criteria, their combination, the digests."""
         results = self.results(inputs)
         whole = combined("all", [result.outcome for result in results])
         stated = self.ruleset.overall != "none"
-        outcomes: list[str] = []
-        _collect(results, outcomes)
         return Judgement(
             all_items=None if stated else whole,
             applicability=applicability(self.ruleset, inputs),
             as_of=inputs.as_of,
             basis=self.ruleset.overall,
-            counts={one: outcomes.count(one) for one in _COUNTED},
             coverage=_coverage(results) if whole == NO_CRITERION else None,
             criteria=results,
             digest=self.digest,
@@ -101,11 +95,9 @@ class Compiled:
         )
 
     def _unused(self, inputs: Inputs) -> tuple[str, ...]:
-        unused = (
-            set()
-            if inputs.facts.keys() <= self.unit_codes
-            else inputs.facts.keys() - self.unit_codes
-        )
+        unused: set[str] = set()
+        if not inputs.facts.keys() <= self.unit_codes:
+            unused |= inputs.facts.keys() - self.unit_codes
         for member in inputs.members or ():
             unused |= member.facts.keys() - self.member_codes
         return tuple(sorted(unused))
@@ -226,14 +218,6 @@ def _coverage(results: Sequence[Result]) -> Coverage:
         present=sum(part.present for part in parts),
         reported=sum(part.reported for part in parts),
     )
-
-
-def _collect(results: Sequence[Result], outcomes: list[str]) -> None:
-    for result in results:
-        if result.criteria:
-            _collect(result.criteria, outcomes)
-        else:
-            outcomes.append(result.outcome)
 
 
 def _exempted(criterion: Criterion) -> Result:

@@ -46,7 +46,7 @@ def explain(
         "basis": judgement.basis,
         "all_items": judgement.all_items,
         "reasons": list(judgement.reasons),
-        "counts": dict(judgement.counts),
+        "counts": judgement.counts,
         "coverage": _coverage(judgement.coverage),
         "criteria": [join.criterion(criteria, result) for result in judgement.criteria],
         "unused_facts": list(judgement.unused_facts),

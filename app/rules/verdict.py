@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from app.rules.facts import Given
+from app.rules.vocabulary import MET, NO_CRITERION, NOT_APPLICABLE, NOT_MET, UNDETERMINED
 
 # Raised when the kernel's meaning changes: the same inputs could then lead to another verdict.
 SEMANTICS: Final = 1
@@ -99,7 +100,6 @@ class Judgement(msgspec.Struct, frozen=True):
     applicability: str
     as_of: datetime.date
     basis: str
-    counts: dict[str, int]
     criteria: tuple[Result, ...]
     digest: str
     inputs_digest: str
@@ -111,7 +111,23 @@ class Judgement(msgspec.Struct, frozen=True):
     unused_facts: tuple[str, ...]
     coverage: Coverage | None = None
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many criteria without children came out how; it follows from the results."""
+        outcomes: list[str] = []
+        _collect(self.criteria, outcomes)
+        return {outcome: outcomes.count(outcome) for outcome in _COUNTED}
 
+
+def _collect(results: tuple[Result, ...], outcomes: list[str]) -> None:
+    for result in results:
+        if result.criteria:
+            _collect(result.criteria, outcomes)
+        else:
+            outcomes.append(result.outcome)
+
+
+_COUNTED: Final = (MET, NOT_MET, UNDETERMINED, NOT_APPLICABLE, NO_CRITERION)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
 
