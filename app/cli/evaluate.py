@@ -130,9 +130,10 @@ def read_csv_subjects(
     registry: Registry, ruleset: str, name: str, content: bytes, period: str | None = None
 ) -> list[Subject]:
     """Return the subjects of a CSV file; report every bad row and exit with 1 if there is any."""
-    level = registry.entries[ruleset].ruleset.level
+    found = registry.entries[ruleset].ruleset
+    levels = (found.level, *found.also_levels)
     rows, wrong = read_rows(content, registry.indicators)
-    wrong += misplaced(rows, level)
+    wrong += misplaced(rows, levels)
     if wrong:
         report_rows(name, wrong)
         raise typer.Exit(1)
@@ -166,7 +167,7 @@ def read_csv_subjects(
             ),
             style="yellow",
         )
-    return subjects(rows, level, wanted)
+    return subjects(rows, levels, wanted)
 
 
 def _content(path: Path) -> bytes:

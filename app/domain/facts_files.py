@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from app.domain.evaluations import Described, Subject
 from app.domain.facts_csv import Row, RowComplaint
@@ -27,12 +27,17 @@ def period_of(rows: Iterable[Row]) -> Period:
     return periods.pop()
 
 
-def subjects(rows: Iterable[Row], level: str, period: Period) -> list[Subject]:
-    """Return one subject per unit, in the order of the file, judged on the period's last day."""
+def subjects(rows: Iterable[Row], levels: Sequence[str], period: Period) -> list[Subject]:
+    """Return one subject per unit, in the order of the file, judged on the period's last day.
+
+    A unit whose code does not show its level is of the first of `levels`.
+    """
     by_unit: dict[str, list[Row]] = {}
     for row in rows:
         by_unit.setdefault(row.unit, []).append(row)
-    return [_subject(unit, mine, level, period) for unit, mine in by_unit.items()]
+    return [
+        _subject(unit, mine, level_of(unit) or levels[0], period) for unit, mine in by_unit.items()
+    ]
 
 
 def unused(rows: Iterable[Row], period: Period) -> list[Row]:
@@ -42,15 +47,17 @@ def unused(rows: Iterable[Row], period: Period) -> list[Row]:
     ]
 
 
-def misplaced(rows: Iterable[Row], level: str) -> list[RowComplaint]:
+def misplaced(rows: Iterable[Row], levels: Sequence[str]) -> list[RowComplaint]:
     """Return complaints about units whose code shows that they are of another level."""
-    found = []
+    found, wanted = [], ", ".join(levels)
     for row in rows:
         seen = level_of(row.unit)
-        if seen not in (None, level):
+        if seen is not None and seen not in levels:
             message = Text(
-                f"{row.unit} là mã cấp {seen}, bộ quy tắc dành cho cấp {level}",
-                f"{row.unit} is a code of level {seen}, the ruleset is for level {level}",
+                f"{row.unit} là mã cấp {seen}, bộ quy tắc dành cho cấp {wanted}; số liệu của đơn "
+                "vị thành viên gửi bằng tệp JSON (members)",
+                f"{row.unit} is a code of level {seen}, the ruleset is for level {wanted}; values "
+                "of member units go into a JSON file (members)",
             )
             found.append(RowComplaint(row.line, "unit", "wrong-level", message))
     return found
