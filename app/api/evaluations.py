@@ -135,6 +135,9 @@ class Observed(BaseModel):
     source: str | None
     status: str | None
     members: MemberCounts | None = None
+    stated: dict[str, Any] | None = Field(
+        default=None, description="A share given directly where the members' values decided."
+    )
     conflict: bool | None = None
 
 

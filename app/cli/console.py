@@ -92,7 +92,7 @@ def report_faults(faults: tuple[Fault, ...]) -> None:
         console.print(fault.describe(_Spoken.language.value), markup=False, soft_wrap=True)
     count = len(faults)
     console.print(
-        phrase(f"{count} lỗi trong các gói quy tắc.", f"{count} faults in rule packs."), style="red"
+        phrase(f"{count} lỗi trong các gói quy tắc.", f"faults in rule packs: {count}"), style="red"
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -17,7 +18,7 @@ from app.discovery import find_packs, read_pack_path
 from app.rules.errors import RulesetFaults, Text
 from app.rules.explain import cite, required, several
 from app.rules.registry import Entry, build
-from app.rules.ruleset import Criterion
+from app.rules.ruleset import Criterion, Ruleset
 from app.settings import Settings
 
 app = typer.Typer(help="Các bộ quy tắc: liệt kê, xem, kiểm tra.", no_args_is_help=True)
@@ -34,7 +35,7 @@ def list_() -> None:
     table.add_column(phrase("Gói", "Package"))
     for id_, entry in registry.entries.items():
         ruleset = entry.ruleset
-        leaves = sum(1 for criterion in ruleset.walk() if not criterion.criteria)
+        leaves = _leaves(ruleset)
         title = getattr(ruleset.title, language())
         short = ruleset.document.short
         table.add_row(id_, ruleset.level, title, short, str(leaves), entry.package)
@@ -75,27 +76,33 @@ def check(
     try:
         pack = read_pack_path(path)
         mine = {str(Path(file.path).resolve()) for file in pack.files}
-        others = [
-            one
-            for one in find_packs(Settings().rulesets_dir)
-            if not mine & {str(Path(file.path).resolve()) for file in one.files}
-        ]
+        others = []
+        for one in find_packs(Settings().rulesets_dir):
+            if mine & {str(Path(file.path).resolve()) for file in one.files}:
+                # The pack is installed too: its package's own checks belong to it.
+                pack = msgspec.structs.replace(pack, checks=one.checks)
+            else:
+                others.append(one)
         registry = build([*others, pack])
     except RulesetFaults as error:
         report_faults(error.faults)
         raise typer.Exit(1) from error
     entries = [one for one in registry.entries.values() if one.parsed.pack.name == pack.name]
     for entry in entries:
-        criteria, cases = len(list(entry.ruleset.walk())), len(entry.cases)
+        criteria, cases = _leaves(entry.ruleset), len(entry.cases)
         out().print(
             phrase(
                 f"✔ {entry.ruleset.ruleset}: {criteria} tiêu chí, {cases} trường hợp đều đúng",
-                f"✔ {entry.ruleset.ruleset}: {criteria} criteria, all {cases} cases hold",
+                f"✔ {entry.ruleset.ruleset}: {criteria} criteria, {cases} of {cases} cases hold",
             ),
             style="green",
         )
     if not entries:
         out().print(phrase("✔ không có lỗi", "✔ no faults"), style="green")
+
+
+def _leaves(ruleset: Ruleset) -> int:
+    return sum(1 for criterion in ruleset.walk() if not criterion.criteria)
 
 
 def _all_ids(entries: Iterable[Entry]) -> list[str]:

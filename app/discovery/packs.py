@@ -34,7 +34,7 @@ def read_pack_path(path: Path) -> PackSource:
     """Return the pack at a path: one YAML file, or a folder whose files make one pack."""
     if not path.exists():
         raise RulesetFaults([_absent(path)])
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = _visible(path) if path.is_dir() else [path]
     sources = tuple(
         read_yaml(str(file), file.read_bytes())
         for file in files
@@ -73,9 +73,14 @@ def _beside(module: str) -> Iterator[SourceFile]:
 def _in_folder(folder: Path) -> Iterator[PackSource]:
     if not folder.is_dir():
         raise RulesetFaults([_absent(folder)])
-    for path in sorted(folder.iterdir()):
+    for path in _visible(folder):
         if path.is_dir() or path.suffix in _SUFFIXES:
             yield read_pack_path(path)
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Return what is in a folder but for hidden entries (`.git`, the `..data` of a volume)."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def _absent(path: Path) -> Fault:

@@ -41,7 +41,7 @@ class RowComplaint(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One good row: a value, or (of an area class) a flag, or (of a designation) a decision."""
+    """One good row: the value of an indicator or area class, or the decision of a designation."""
 
     line: int
     unit: str
@@ -49,7 +49,6 @@ class Row(msgspec.Struct, frozen=True):
     indicator: Indicator
     measured_on: datetime.date | None
     value: Value | None = None
-    flag: bool | None = None
     decision: str | None = None
 
 
@@ -190,17 +189,12 @@ def _good_row(
 ) -> Row | None:
     """Return the row, None without a period; raise FactError where the value does not fit."""
     _check_cells(indicator, cells)
-    flag = decision = value = None
-    if indicator.kind == "attribute":
-        flag = _yes_or_no(cells["value"])
-    elif indicator.kind == "designation":
-        decision = cells["value"]
-    else:
-        fact = _fact(indicator, cells)
-        value = Value(fact, period, cells["source"] or None) if period else None
+    decision = cells["value"] if indicator.kind == "designation" else None
+    fact = _fact(indicator, cells) if decision is None else None
     if period is None:
         return None
-    return Row(line, cells["unit"], period, indicator, measured_on, value, flag, decision)
+    value = None if fact is None else Value(fact, period, cells["source"] or None)
+    return Row(line, cells["unit"], period, indicator, measured_on, value, decision)
 
 
 def _check_cells(indicator: Indicator, cells: Mapping[str, str]) -> None:
@@ -240,7 +234,7 @@ def _check_cells(indicator: Indicator, cells: Mapping[str, str]) -> None:
 
 def _fact(indicator: Indicator, cells: Mapping[str, str]) -> Fact:
     value = cells["value"]
-    if indicator.kind == "boolean":
+    if indicator.kind in ("boolean", "attribute"):
         return _yes_or_no(value)
     if indicator.kind == "count":
         return read_fact(indicator, _integer(value, ""))

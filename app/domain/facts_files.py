@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from app.domain.evaluations import Described, Subject
 from app.domain.facts_csv import Row, RowComplaint
@@ -75,24 +75,27 @@ def level_of(code: str) -> str | None:
 
 def _subject(unit: str, rows: list[Row], level: str, period: Period) -> Subject:
     values: dict[str, list[Value]] = {}
-    attributes: dict[str, bool] = {}
-    designations: list[Designation] = []
-    standing: Mapping[str, bool] = {
-        row.indicator.code: row.indicator.validity == "standing" for row in rows
-    }
     for row in rows:
         if row.value is not None:
             values.setdefault(row.indicator.code, []).append(row.value)
-        if row.flag is not None:
-            attributes[row.indicator.code] = row.flag
-        if row.decision is not None:
-            model = str(row.indicator.model)
-            designations.append(Designation(row.measured_on, row.decision, model))
-    chosen = {code: choose(found, period, standing[code]) for code, found in values.items()}
+    classes = {row.indicator.code for row in rows if row.indicator.kind == "attribute"}
+    # An area class holds until another one follows, like a recognition.
+    lasting = classes | {row.indicator.code for row in rows if row.indicator.validity == "standing"}
+    chosen = {
+        code: recorded
+        for code, found in values.items()
+        if (recorded := choose(found, period, code in lasting)) is not None
+    }
+    designations = [
+        Designation(row.measured_on, row.decision, str(row.indicator.model))
+        for row in rows
+        if row.decision is not None
+    ]
+    attributes = {code: bool(chosen[code].fact) for code in classes if code in chosen}
     return Subject(
         unit=Described(level, unit, None, None, attributes, designations),
         as_of=period.last,
         facts={},
-        recorded={code: one for code, one in chosen.items() if one is not None},
+        recorded={code: one for code, one in chosen.items() if code not in classes},
         period=period,
     )

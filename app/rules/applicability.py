@@ -25,7 +25,7 @@ def is_exempt(ruleset: Ruleset, inputs: Inputs) -> bool:
 
 
 def applicability(ruleset: Ruleset, inputs: Inputs) -> str:
-    """Return the status of CONTRACT section 6: scope first, then issue, then period."""
+    """Return the status of the document for the unit and day: scope, then issue, then period."""
     if inputs.scope in ("out_of_scope", "partly_in_scope"):
         return inputs.scope
     first, last = issue_window(ruleset.document.issued)

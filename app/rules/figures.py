@@ -11,6 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, localcon
 from fractions import Fraction
 from typing import Any
 
+from app.rules.checks import measure
 from app.rules.facts import Given, Percent, Ratio, Recorded, bare
 from app.rules.ruleset import Criterion, Required
 from app.rules.verdict import Members, Result
@@ -33,18 +34,18 @@ def observed(criterion: Criterion, result: Result) -> dict[str, Any] | None:
             "unknown": members.unknown,
         }
         shown["stated"] = _displayed(result.stated, None, goals) if result.stated else None
-        shown["conflict"] = beside is not None and conflicts(bare(beside), members)
+        shown["conflict"] = beside is not None and conflicts(beside, members)
     return shown
 
 
-def conflicts(fact: object, members: Members) -> bool:
+def conflicts(fact: Given | None, members: Members) -> bool:
     """Tell whether a share given directly lies outside what the members' values allow."""
+    low, high, scale, _ = measure(fact)
     total = members.known + members.unknown
-    if type(fact) is not Ratio or not fact.denominator or not total:
+    if not scale or high is None or not total:
         return False
-    share = Fraction(fact.numerator, fact.denominator)
-    lowest = Fraction(members.true, total)
-    return not lowest <= share <= lowest + Fraction(members.unknown, total)
+    fewest, most = 100 * members.true, 100 * (members.true + members.unknown)
+    return high * total < fewest * scale or low * total > most * scale
 
 
 def displayed_percent(exact: Fraction, thresholds: Iterable[Decimal] = ()) -> str:

@@ -104,6 +104,8 @@ def _leaf_faults(
 
 def _wanted_kind(criterion: Criterion, indicator: Indicator) -> str | None:
     """Return the kind the criterion needs where the indicator is of another one."""
+    if criterion.sum:
+        return "count" if indicator.kind != "count" else None
     if criterion.required and criterion.required.branches and indicator.derived:
         return "ratio (branches do not go with a derived share)"
     if criterion.required:
@@ -121,6 +123,7 @@ def _condition_faults(
     parsed: Parsed, place: Place, condition: Condition, catalogue: Mapping[str, Indicator]
 ) -> Iterator[Fault]:
     wanted = {"count", "ratio"} if condition.at_least is not None else {"boolean", "set"}
+    wanted = {"count"} if condition.sum else wanted
     for code in [condition.indicator] if condition.indicator else condition.sum or ():
         if code not in catalogue:
             yield _unknown(parsed, place, str(code))

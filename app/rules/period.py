@@ -1,6 +1,6 @@
 """Periods of values, and which of several values counts for an evaluation in a period.
 
-The documents are silent on how long a value holds: the rule is our reading (CONTRACT section 4).
+The documents are silent on how long a value holds: the rule is our reading.
 """
 
 from __future__ import annotations

@@ -198,8 +198,8 @@ class Criterion(Model):
             raise Misfit("combine đi cùng criteria", "combine goes with criteria")
         if self.criteria and (self.required or self.check or self.no_criterion):
             raise Misfit("nhóm không có phép thử riêng", "a group has no test of its own")
-        if self.sum and not self.required:
-            raise Misfit("sum cần có required", "sum needs required")
+        if self.sum and (self.required is None or self.required.unit != "count"):
+            raise Misfit("sum cần có required với unit: count", "sum needs required of unit count")
         if self.no_criterion and (self.required or self.check):
             raise Misfit(
                 "no_criterion và phép thử loại trừ nhau",
