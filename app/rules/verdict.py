@@ -1,8 +1,8 @@
 """What a judgement is made of: small immutable results that carry ids and observations only.
 
 Texts, cites and required evidence belong to the ruleset and are joined on reading
-(`app.rules.explain`). Field names are in alphabetical order, so that the canonical bytes
-(sorted keys, no white space, RFC 8785 for this data) cost nothing extra.
+(`app.rules.explain`). Canonical bytes have sorted keys and no white space; for this data they
+are RFC 8785.
 """
 
 from __future__ import annotations
