@@ -5,10 +5,17 @@ from __future__ import annotations
 from importlib import metadata
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
-from fastapi_offline import FastAPIOffline
+from fastapi import FastAPI
 
-from app.api import errors, evaluations, health, indicators, rulesets, vocabulary
+from app.api import (
+    documentation,
+    errors,
+    evaluations,
+    health,
+    indicators,
+    rulesets,
+    vocabulary,
+)
 from app.discovery import load_registry
 from app.rules.registry import Registry
 from app.settings import Settings
@@ -26,26 +33,23 @@ Messages are in Vietnamese; send `Accept-Language: en` for English.
 def create_app(settings: Settings | None = None, registry: Registry | None = None) -> FastAPI:
     """Return the application; raise RulesetFaults when any pack has a fault."""
     settings = settings or Settings()
-    app = FastAPIOffline(
-        docs_url="/docs",
+    app = FastAPI(
+        docs_url=None,
         redoc_url=None,
-        static_url="/docs/static",
+        openapi_url=None,
         title="Xã nông thôn mới thông minh - Rules API",
         version=metadata.version("ntm-rules"),
         summary="Cited, explained verdicts on smart new-style rural communes",
         description=DESCRIPTION,
-        openapi_url="/openapi.json",
-        swagger_ui_parameters={"validatorUrl": None},
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.mount(documentation.STATIC, documentation.static_files())
     app.state.settings = settings
     app.state.registry = registry or load_registry(settings.rulesets_dir)
-    routers: tuple[APIRouter, ...] = (
-        health.router, vocabulary.router, rulesets.router, indicators.router, evaluations.router
-    )  # fmt: skip
-    for router in routers:
-        app.include_router(router)
+    nouns = (documentation, health, vocabulary, rulesets, indicators, evaluations)
+    for noun in nouns:
+        app.include_router(noun.router)
     errors.install(app)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app

@@ -23,7 +23,10 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 async def caller(request: Request, wanted: SecurityScopes) -> Caller:
-    """Return the caller; without client authentication only this host itself may call."""
+    """Return the caller; without client authentication only this host itself may call.
+
+    `app.api.strict` asks this before it reads anything of the request.
+    """
     host = request.client.host if request.client else ""
     try:
         local = ipaddress.ip_address(host).is_loopback

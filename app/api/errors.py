@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -73,7 +74,7 @@ def render(request: Request, problem: Problem) -> Response:
         "status": status,
         "detail": getattr(problem.text, language),
         "code": problem.code,
-        "instance": request.url.path,
+        "instance": quote(request.url.path),
         "errors": [
             {"pointer": one.pointer, "code": one.code, "message": getattr(one.message, language)}
             for one in problem.errors
@@ -148,7 +149,8 @@ def complaints(errors: Iterable[Mapping[str, Any]], within: int = 0) -> list[Com
     found = []
     for error in errors:
         place: Sequence[str | int] = error["loc"]
-        code, message = _explain(error, str(place[-1]) if place else "JSON")
+        named = place[-1] if place and isinstance(place[-1], str) else "JSON"
+        code, message = _explain(error, named)
         found.append(Complaint(pointer(*place[within:]), code, message))
     return found
 
@@ -166,6 +168,10 @@ def _explain(error: Mapping[str, Any], name: str) -> tuple[str, Text]:
     if kind in _TYPES:
         wanted = _TYPES[kind]
         return "wrong-type", Text(f"“{name}” phải là {wanted.vi}", f"“{name}” must be {wanted.en}")
+    if kind == "limit_range":
+        return "wrong-value", Text(
+            f"“{name}” phải là số nguyên từ 1 đến 500", f"“{name}” must be an integer from 1 to 500"
+        )
     if kind == "literal_error":
         allowed = str(context.get("expected", "")).replace(" or ", ", ")
         return "wrong-value", Text(

@@ -11,7 +11,8 @@ from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Query, Request
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from app.api.problems import refusal
 from app.domain.refusals import Complaint
@@ -20,14 +21,18 @@ from app.rules.errors import Text
 Item = TypeVar("Item")
 
 
-def _ascii_number(value: Any) -> Any:
-    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) < 10):
-        raise ValueError("digits 0-9")
-    return int(value)
+def _limit(value: Any) -> int:
+    text = str(value)
+    if text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= 500:
+        return int(text)
+    raise PydanticCustomError("limit_range", "an integer from 1 to 500")
 
 
 Limit = Annotated[
-    int, BeforeValidator(_ascii_number), Query(ge=1, le=500, description="Items per page.")
+    int,
+    BeforeValidator(_limit),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 500}),
+    Query(description="Items per page."),
 ]
 Cursor = Annotated[
     str | None, Query(max_length=1000, description="`next` of the page before, unchanged.")

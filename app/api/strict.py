@@ -11,7 +11,9 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from fastapi.security import SecurityScopes
 
+from app.api.deps import caller
 from app.api.problems import Problem, refusal
 from app.domain.refusals import Complaint, Refused, pointer
 from app.domain.strict_json import MalformedJson, read_json
@@ -48,15 +50,21 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route that refuses unknown or repeated query parameters and bodies of another type."""
+    """A route that asks first who is calling, then what was sent.
+
+    Unknown or repeated query parameters and bodies of another type are refused.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler behind the strict checks."""
         handle = super().get_route_handler()
         known = frozenset(_query_names(self.dependant))
         takes_body = self.body_field is not None
+        guarded = _asks_who_calls(self.dependant)
 
         async def strict_handle(request: Request) -> Response:
+            if guarded:
+                await caller(request, SecurityScopes())
             _check_query(request, known)
             if takes_body:
                 _check_media_type(request)
@@ -76,6 +84,11 @@ def _too_large(limit: int) -> Problem:
 def _declared_length(request: Request) -> int:
     declared = request.headers.get("content-length", "")
     return int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 19 else 0
+
+
+def _asks_who_calls(dependant: Dependant) -> bool:
+    below = dependant.dependencies
+    return dependant.call is caller or any(_asks_who_calls(one) for one in below)
 
 
 def _query_names(dependant: Dependant) -> Iterator[str]:

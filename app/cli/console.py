@@ -10,11 +10,13 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text as Styled
 
 from app.discovery import load_registry
 from app.domain.facts_csv import RowComplaint
 from app.domain.refusals import Complaint
 from app.rules.errors import Fault, RulesetFaults, Text
+from app.rules.facts import printable
 from app.rules.registry import Registry
 from app.settings import Settings
 
@@ -52,6 +54,11 @@ def phrase(vi: str, en: str) -> str:
     return vi if _Spoken.language is Language.vi else en
 
 
+def plain(text: str) -> Styled:
+    """Return text of unknown origin as it is written: no markup, no control characters."""
+    return Styled(printable(text, limit=10_000))
+
+
 def out() -> Console:
     """Return the console for results, wide enough when it is no terminal."""
     return Console(width=None if sys.stdout.isatty() else _width(), highlight=False)
@@ -64,15 +71,13 @@ def err() -> Console:
 
 def fail(message: Text) -> NoReturn:
     """Say what failed and what to do next; exit code 1."""
-    err().print(f"[red]{phrase('Lỗi', 'Error')}:[/red] {say(message)}", soft_wrap=True)
+    _complain(phrase("Lỗi", "Error"), message)
     raise typer.Exit(1)
 
 
 def misuse(message: Text) -> NoReturn:
     """Say what was wrong with the call; exit code 2."""
-    err().print(
-        f"[red]{phrase('Sai cách dùng', 'Wrong use')}:[/red] {say(message)}", soft_wrap=True
-    )
+    _complain(phrase("Sai cách dùng", "Wrong use"), message)
     raise typer.Exit(2)
 
 
@@ -89,7 +94,7 @@ def report_faults(faults: tuple[Fault, ...]) -> None:
     """Print every fault with its file and line."""
     console = err()
     for fault in faults:
-        console.print(fault.describe(_Spoken.language.value), markup=False, soft_wrap=True)
+        console.print(plain(fault.describe(_Spoken.language.value)), soft_wrap=True)
     count = len(faults)
     console.print(
         phrase(f"{count} lỗi trong các gói quy tắc.", f"faults in rule packs: {count}"), style="red"
@@ -98,24 +103,30 @@ def report_faults(faults: tuple[Fault, ...]) -> None:
 
 def report_rows(name: str, complaints: list[RowComplaint]) -> None:
     """Print every bad row with its line and column."""
-    table = Table(title=phrase(f"Các dòng lỗi trong {name}", f"Bad rows of {name}"))
+    table = Table(title=plain(phrase(f"Các dòng lỗi trong {name}", f"Bad rows of {name}")))
     table.add_column(phrase("Dòng", "Line"), justify="right")
     table.add_column(phrase("Cột", "Column"))
     table.add_column(phrase("Vì sao, sửa thế nào", "Why, and the remedy"), overflow="fold")
     for one in sorted(complaints, key=lambda complaint: (complaint.line, complaint.column)):
-        table.add_row(str(one.line), one.column or "-", f"{say(one.message)} [{one.code}]")
-    err().print(table, markup=False)
+        table.add_row(
+            str(one.line), plain(one.column or "-"), plain(f"{say(one.message)} [{one.code}]")
+        )
+    err().print(table)
 
 
 def report_complaints(name: str, complaints: tuple[Complaint, ...] | list[Complaint]) -> None:
     """Print every complaint with its place in the file."""
-    table = Table(title=phrase(f"Lỗi trong {name}", f"Errors in {name}"))
+    table = Table(title=plain(phrase(f"Lỗi trong {name}", f"Errors in {name}")))
     table.add_column(phrase("Vị trí", "Place"), overflow="fold")
     table.add_column(phrase("Vì sao, sửa thế nào", "Why, and the remedy"), overflow="fold")
     for one in complaints:
-        table.add_row(one.pointer or "/", f"{say(one.message)} [{one.code}]")
-    err().print(table, markup=False)
+        table.add_row(plain(one.pointer or "/"), plain(f"{say(one.message)} [{one.code}]"))
+    err().print(table)
 
 
 def _width() -> int:
     return max(shutil.get_terminal_size((120, 40)).columns, 120)
+
+
+def _complain(lead: str, message: Text) -> None:
+    err().print(Styled(f"{lead}: ", "red") + plain(say(message)), soft_wrap=True)

@@ -64,11 +64,10 @@ def evaluate(
     elif facts.suffix.lower() == ".json":
         if period is not None:
             misuse(Text("--period chỉ dùng với tệp CSV", "--period goes with CSV files only"))
-        found = read_json_subjects(facts.name, content)
-        single = content.lstrip().startswith(b"{")
+        found, single = read_json_subjects(facts.name, content)
     else:
         misuse(Text("tệp số liệu phải là .csv hoặc .json", "a facts file is .csv or .json"))
-    verdicts = judge_all(registry, ruleset, found, facts.name)
+    verdicts = judge_all(registry, ruleset, found, facts.name, single)
     if as_json:
         shown: Any = verdicts[0] if single else {"items": verdicts, "next": None}
         sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
@@ -81,16 +80,19 @@ def evaluate(
 
 
 def judge_all(
-    registry: Registry, ruleset: str, found: list[Subject], name: str
+    registry: Registry, ruleset: str, found: list[Subject], name: str, single: bool = False
 ) -> list[dict[str, Any]]:
-    """Judge every subject; report all complaints about the file and exit with 1 on any."""
+    """Judge every subject; report all complaints about the file and exit with 1 on any.
+
+    A `single` subject is the whole file, so that places in it need no number before them.
+    """
     verdicts, wrong = [], []
     shown = phrase("Đánh giá", "Judging")
     for place, subject in enumerate(track(found, shown, console=err(), transient=True)):
         try:
             compiled, judgement = judge(registry, ruleset, subject)
         except Refused as error:
-            where = f"/{place}" if len(found) > 1 else ""
+            where = "" if single else f"/{place}"
             wrong += [
                 Complaint(where + one.pointer, one.code, one.message) for one in error.complaints
             ]
@@ -110,18 +112,19 @@ def judge_all(
     return verdicts
 
 
-def read_json_subjects(name: str, content: bytes) -> list[Subject]:
-    """Return the subjects of a JSON file: one object as in the preview, or a list of them."""
+def read_json_subjects(name: str, content: bytes) -> tuple[list[Subject], bool]:
+    """Return the subjects of a JSON file, and whether it is one object instead of a list."""
     try:
         data = read_json(content.removeprefix(b"\xef\xbb\xbf"))
-        items = data if isinstance(data, list) else [data]
-        return [one.subject() for one in TypeAdapter(list[SubjectIn]).validate_python(items)]
+        single = not isinstance(data, list)
+        items = TypeAdapter(list[SubjectIn]).validate_python([data] if single else data)
+        return [one.subject() for one in items], single
     except MalformedJson as error:
         found = [error.complaint]
     except Refused as error:
         found = list(error.complaints)
     except ValidationError as error:
-        found = complaints(error.errors(), within=0 if isinstance(data, list) else 1)
+        found = complaints(error.errors(), within=int(single))
     report_complaints(name, found)
     raise typer.Exit(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Styled
 
-from app.cli.console import language, misuse, out, phrase, report_faults, rules
+from app.cli.console import language, misuse, out, phrase, plain, report_faults, rules
 from app.cli.tables import threshold
 from app.discovery import find_packs, read_pack_path
 from app.rules.errors import RulesetFaults, Text
@@ -38,7 +39,9 @@ def list_() -> None:
         leaves = _leaves(ruleset)
         title = getattr(ruleset.title, language())
         short = ruleset.document.short
-        table.add_row(id_, ruleset.level, title, short, str(leaves), entry.package)
+        table.add_row(
+            plain(id_), ruleset.level, plain(title), plain(short), str(leaves), plain(entry.package)
+        )
     out().print(table)
 
 
@@ -56,9 +59,7 @@ def show(
         return
     found = registry.criterion(id_)
     if found is None:
-        near = [one for one in _all_ids(registry.entries.values()) if id_.lower() in one.lower()][
-            :8
-        ]
+        near = _near(id_, _all_ids(registry.entries.values()))
         misuse(
             Text(
                 f"không có “{id_}”" + (f"; có thể là: {', '.join(near)}" if near else ""),
@@ -101,6 +102,14 @@ def check(
         out().print(phrase("✔ không có lỗi", "✔ no faults"), style="green")
 
 
+def _near(id_: str, known: list[str]) -> list[str]:
+    """Return ids that contain what was asked for, else those spelled most alike."""
+    wanted = id_.lower()
+    return [one for one in known if wanted in one.lower()][:8] or difflib.get_close_matches(
+        wanted, known, n=8
+    )
+
+
 def _leaves(ruleset: Ruleset) -> int:
     return sum(1 for criterion in ruleset.walk() if not criterion.criteria)
 
@@ -115,7 +124,7 @@ def _all_ids(entries: Iterable[Entry]) -> list[str]:
 
 def _show_ruleset(console: Console, entry: Entry) -> None:
     ruleset = entry.ruleset
-    console.print(Styled(ruleset.ruleset, style="bold"), getattr(ruleset.title, language()))
+    console.print(Styled(ruleset.ruleset, style="bold"), plain(getattr(ruleset.title, language())))
     _line(console, "Tệp", "File", _where(entry, ruleset.ruleset))
     _line(console, "Văn bản", "Document", f"{ruleset.document.short}: {ruleset.document.title}")
     _line(console, "Phiên bản", "Version", f"{ruleset.version}  sha256 {entry.compiled.digest}")
@@ -129,7 +138,7 @@ def _show_ruleset(console: Console, entry: Entry) -> None:
     for vi, en in (("Mã", "Id"), ("Ngưỡng", "Threshold"), ("Nguyên văn", "Quotation")):
         table.add_column(phrase(vi, en), overflow="fold")
     for criterion in ruleset.walk():
-        table.add_row(criterion.id, _threshold(criterion), criterion.text.vi)
+        table.add_row(plain(criterion.id), plain(_threshold(criterion)), plain(criterion.text.vi))
     console.print(table)
 
 
@@ -159,7 +168,7 @@ def _show_criterion(console: Console, entry: Entry, criterion: Criterion) -> Non
     cases = entry.covering(criterion.id)
     _line(console, "Trường hợp", "Cases", phrase(f"{len(cases)} trường hợp", f"{len(cases)} cases"))
     for worked in cases:
-        console.print(f"    {worked.expect[criterion.id]:14} {worked.case.case}", markup=False)
+        console.print(plain(f"    {worked.expect[criterion.id]:14} {worked.case.case}"))
 
 
 def _where(entry: Entry, id_: str) -> str:
@@ -184,4 +193,4 @@ def _threshold(criterion: Criterion) -> str:
 
 def _line(console: Console, vi: str, en: str, text: str) -> None:
     label = Styled(f"  {phrase(vi, en)}: ", style="cyan")
-    console.print(label + Styled(text), soft_wrap=True)
+    console.print(label + plain(text), soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from app.cli.console import err, misuse, phrase, rules
+from app.cli.console import err, fail, misuse, phrase, rules
 from app.cli.demonstration import show
 from app.main import create_app
 from app.rules.errors import Text
@@ -43,7 +43,16 @@ def serve(
             f"Serving at {address} - docs: {address}/docs - stop: Ctrl+C",
         )
     )
-    uvicorn.run(create_app(settings, registry), host=host, port=port, log_level="info")
+    try:
+        uvicorn.run(create_app(settings, registry), host=host, port=port, log_level="info")
+    except SystemExit as error:  # uvicorn's own exit code when it cannot start
+        if error.code:
+            fail(
+                Text(
+                    f"không mở được cổng {port}; chọn cổng khác bằng --port",
+                    f"port {port} cannot be opened; choose another one with --port",
+                )
+            )
 
 
 def _is_loopback(host: str) -> bool:

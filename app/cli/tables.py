@@ -8,6 +8,7 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text as Styled
 
+from app.cli.console import plain
 from app.rules.vocabulary import APPLICABILITY, BASES, OUTCOMES, REASONS
 
 _STYLES: Final = {
@@ -32,7 +33,9 @@ def summary(verdicts: Iterable[Mapping[str, Any]], language: str) -> Table:
     """Return one row per unit: outcome, top criteria, leaf counts."""
     verdicts = list(verdicts)
     vi = language == "vi"
-    table = Table(title=_title(verdicts[0], language) if verdicts else None, title_justify="left")
+    table = Table(
+        title=plain(_title(verdicts[0], language)) if verdicts else None, title_justify="left"
+    )
     table.add_column("Đơn vị" if vi else "Unit")
     table.add_column("Kết luận" if vi else "Outcome")
     tops = verdicts[0]["criteria"] if verdicts else []
@@ -44,7 +47,7 @@ def summary(verdicts: Iterable[Mapping[str, Any]], language: str) -> Table:
     for verdict in verdicts:
         counts = verdict["counts"]
         table.add_row(
-            unit_name(verdict["unit"]),
+            plain(unit_name(verdict["unit"])),
             _whole(verdict, language),
             *(
                 outcome(one["outcome"], language, short=True)
@@ -65,9 +68,9 @@ def details(verdict: Mapping[str, Any], language: str) -> Table:
     if verdict["unused_facts"]:
         caption += f" · {'không dùng' if vi else 'not used'}: {', '.join(verdict['unused_facts'])}"
     table = Table(
-        title=Styled(f"{unit_name(verdict['unit'])}: ") + _whole(verdict, language),
+        title=plain(f"{unit_name(verdict['unit'])}: ") + _whole(verdict, language),
         title_justify="left",
-        caption=caption,
+        caption=plain(caption),
         caption_justify="left",
     )
     table.add_column("Tiêu chí" if vi else "Criterion", no_wrap=True)
@@ -78,12 +81,12 @@ def details(verdict: Mapping[str, Any], language: str) -> Table:
     table.add_column("Lý do, còn thiếu" if vi else "Reason, gap", ratio=2)
     for depth, criterion in _flat(verdict["criteria"], 0):
         table.add_row(
-            "  " * depth + criterion["id"],
+            plain("  " * depth + criterion["id"]),
             outcome(criterion["outcome"], language),
-            _clip(criterion["text"][language] if "text" in criterion else ""),
-            observed(criterion["observed"], language),
-            threshold(criterion["required"]),
-            why(criterion, language),
+            plain(_clip(criterion["text"][language] if "text" in criterion else "")),
+            plain(observed(criterion["observed"], language)),
+            plain(threshold(criterion["required"])),
+            plain(why(criterion, language)),
         )
     return table
 

@@ -89,7 +89,7 @@ def _subject(unit: str, rows: list[Row], level: str, period: Period) -> Subject:
     designations = [
         Designation(row.measured_on, row.decision, str(row.indicator.model))
         for row in rows
-        if row.decision is not None
+        if row.decision is not None and row.period.first <= period.last
     ]
     attributes = {code: bool(chosen[code].fact) for code in classes if code in chosen}
     return Subject(

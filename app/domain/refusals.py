@@ -26,5 +26,14 @@ class Refused(Exception):
 
 
 def pointer(*parts: str | int) -> str:
-    """Return a JSON pointer (RFC 6901) to the place described by the parts."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    """Return a JSON pointer (RFC 6901) to the place described by the parts.
+
+    A part of more than 200 characters is no key of ours and is cut: answers stay short.
+    """
+    return "".join(
+        "/" + _clipped(str(part)).replace("~", "~0").replace("/", "~1") for part in parts
+    )
+
+
+def _clipped(part: str, limit: int = 200) -> str:
+    return part if len(part) <= limit else part[:limit] + "…"

@@ -71,7 +71,10 @@ class _Unreadable:
 
 
 def _fraction(raw: str) -> Decimal | _Unreadable:
-    return Decimal(raw) if len(raw) <= _LONGEST_NUMBER else _Unreadable(raw)
+    try:
+        return Decimal(raw) if len(raw) <= _LONGEST_NUMBER else _Unreadable(raw)
+    except ArithmeticError:  # an exponent beyond what Decimal can hold
+        return _Unreadable(raw)
 
 
 def _integer(raw: str) -> int | _Unreadable:

@@ -12,7 +12,7 @@ import msgspec
 from app.rules.cases import Case
 from app.rules.casework import CaseFault, Worked, disagreements, uncovered, work_out
 from app.rules.errors import CheckFailed, Fault, RulesetFaults, Text
-from app.rules.evaluate import Compiled
+from app.rules.evaluate import Compiled, conditions_of
 from app.rules.indicators import Indicator
 from app.rules.names import check_faults, indicator_faults, placed, ruleset_faults
 from app.rules.packs import PackSource, Parsed, Place, parse
@@ -67,16 +67,16 @@ class Registry(msgspec.Struct, frozen=True):
 
 
 def reads(criterion: Criterion, catalogue: Mapping[str, Indicator]) -> set[str]:
-    """Return every code a criterion rests on: values, area classes, and values of members."""
+    """Return every code a criterion itself rests on: values, area classes, values of members."""
     codes = {criterion.indicator} if criterion.indicator else set(criterion.sum)
-    for reading in criterion.every_reading:
-        codes |= reading.condition.codes()
+    shares = []
+    for condition in conditions_of(criterion):
+        codes |= condition.codes()
+        shares.extend(condition.shares())
     for branch in criterion.required.branches if criterion.required else ():
         codes |= set(branch.when_any)
-    for code in tuple(codes):
-        derived = catalogue[code].derived
-        codes |= derived.holds.codes() if derived else set()
-    return codes
+    shares.extend(derived for code in codes if (derived := catalogue[code].derived))
+    return codes | {code for share in shares for code in share.holds.codes()}
 
 
 def build(packs: Iterable[PackSource]) -> Registry:
@@ -92,17 +92,18 @@ def build(packs: Iterable[PackSource]) -> Registry:
     for pack in sources:
         faults.extend(check_faults(pack))
     catalogue = _indicators(parsed, faults)
-    rulesets = _rulesets(parsed, faults)
+    rulesets = _rulesets(parsed)
+    faults.extend(_duplicates(rulesets))
     for one in parsed:
         faults.extend(indicator_faults(one, catalogue))
     entries = {}
-    for id_, (one, ruleset) in sorted(rulesets.items()):
+    for one, ruleset in sorted(rulesets, key=lambda found: found[1].ruleset):
         named = list(ruleset_faults(one, ruleset, catalogue))
         faults.extend(named)
         if not named:
             compiled = Compiled(ruleset, catalogue, one.pack.checks)
             cases = _run(one, compiled, parsed, faults)
-            entries[id_] = Entry(compiled, one.pack.package, one, cases)
+            entries[ruleset.ruleset] = Entry(compiled, one.pack.package, one, cases)
     faults.extend(_homeless(parsed, rulesets))
     if faults:
         raise RulesetFaults(faults)
@@ -125,25 +126,29 @@ def _indicators(parsed: Iterable[Parsed], faults: list[Fault]) -> dict[str, Indi
     return dict(sorted(found.items()))
 
 
-def _rulesets(parsed: Iterable[Parsed], faults: list[Fault]) -> dict[str, tuple[Parsed, Ruleset]]:
-    """Collect rulesets; ruleset ids and criterion ids are unique over all packs."""
-    found: dict[str, tuple[Parsed, Ruleset]] = {}
-    owners: dict[str, str] = {}
-    for one in parsed:
-        if not isinstance(one.model, Ruleset):
-            continue
-        ids: list[tuple[Place, str]] = [(("ruleset",), one.model.ruleset)]
-        ids += [((*place, "id"), criterion.id) for place, criterion in placed(one.model)]
-        for place, id_ in ids:
-            if id_ in owners:
-                message = Text(
-                    f"mã “{id_}” đã dùng trong {owners[id_]}; mỗi mã chỉ dùng một lần",
-                    f"the id “{id_}” is taken by {owners[id_]}; an id is used once",
-                )
-                faults.append(one.source.fault(place, "duplicate-id", message))
-            owners.setdefault(id_, one.source.path)
-        found.setdefault(one.model.ruleset, (one, one.model))
-    return found
+def _rulesets(parsed: Iterable[Parsed]) -> list[tuple[Parsed, Ruleset]]:
+    return [(one, one.model) for one in parsed if isinstance(one.model, Ruleset)]
+
+
+def _duplicates(rulesets: Iterable[tuple[Parsed, Ruleset]]) -> Iterator[Fault]:
+    """Yield a fault at every place of an id that is used more than once, in whatever pack."""
+    places: dict[str, list[tuple[Parsed, Place]]] = {}
+    for one, ruleset in rulesets:
+        places.setdefault(ruleset.ruleset, []).append((one, ("ruleset",)))
+        for place, criterion in placed(ruleset):
+            places.setdefault(criterion.id, []).append((one, (*place, "id")))
+    for id_, found in places.items():
+        for one, place in found if len(found) > 1 else ():
+            others = [
+                f"{other.source.path}:{other.source.line(where)}"
+                for other, where in found
+                if (other, where) != (one, place)
+            ]
+            message = Text(
+                f"mã “{id_}” còn dùng tại {', '.join(others)}; mỗi mã chỉ dùng một lần",
+                f"the id “{id_}” is also used at {', '.join(others)}; an id is used once",
+            )
+            yield one.source.fault(place, "duplicate-id", message)
 
 
 def _cases(parsed: Iterable[Parsed]) -> Iterator[tuple[Parsed, Place, Case]]:
@@ -153,16 +158,16 @@ def _cases(parsed: Iterable[Parsed]) -> Iterator[tuple[Parsed, Place, Case]]:
 
 
 def _homeless(
-    parsed: Iterable[Parsed], rulesets: Mapping[str, tuple[Parsed, Ruleset]]
+    parsed: Iterable[Parsed], rulesets: Iterable[tuple[Parsed, Ruleset]]
 ) -> Iterator[Fault]:
+    homes = {(one.pack.name, ruleset.ruleset) for one, ruleset in rulesets}
     for one, place, case in _cases(parsed):
-        owner = rulesets.get(case.ruleset)
-        if owner is None or owner[0].pack is not one.pack:
-            yield one.source.fault(
-                (*place, "ruleset"), "unknown-ruleset",
-                Text(f"gói không có bộ quy tắc “{case.ruleset}”",
-                     f"the pack has no ruleset “{case.ruleset}”"),
-            )  # fmt: skip
+        if (one.pack.name, case.ruleset) not in homes:
+            message = Text(
+                f"gói không có bộ quy tắc “{case.ruleset}”",
+                f"the pack has no ruleset “{case.ruleset}”",
+            )
+            yield one.source.fault((*place, "ruleset"), "unknown-ruleset", message)
 
 
 def _run(

@@ -1,0 +1,284 @@
+"""What the tests of the HTTP API and of the command share."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from jsonschema import Draft202012Validator, FormatChecker
+from typer.testing import CliRunner
+
+from app.cli import app as command
+from app.discovery import load_registry
+from app.main import create_app
+from app.rules.registry import Registry
+
+ROOT = Path(__file__).resolve().parents[1]
+PREVIEW = "/v1/evaluations/preview"
+HERE = "http://127.0.0.1:8000"
+
+# What no caller may ever see: traces, exceptions, models and files of the implementation.
+LEAK = re.compile(
+    r"Traceback|File \"|site-packages|\.py\b|/work/|/tmp/|/home/|pydantic|starlette|fastapi|msgspec"
+    r"|\b[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:Error|Exception|In|Shape)\b|NoneType|<class|object at 0x"
+)
+
+
+@functools.cache
+def shipped() -> Registry:
+    """Return all rulesets and indicators that are shipped, read once."""
+    return load_registry(None)
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """All rulesets and indicators that are shipped."""
+    return shipped()
+
+
+@pytest.fixture(scope="session")
+def service(registry: Registry) -> FastAPI:
+    """The application, built once."""
+    return create_app(registry=registry)
+
+
+def calling(service: FastAPI, host: str = "127.0.0.1") -> httpx.AsyncClient:
+    """Return a client whose calls come from `host` and never raise what the service raised."""
+    transport = httpx.ASGITransport(app=service, raise_app_exceptions=False, client=(host, 50_000))
+    return httpx.AsyncClient(transport=transport, base_url=HERE)
+
+
+@pytest.fixture
+async def client(service: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A caller on this host."""
+    async with calling(service) as caller:
+        yield caller
+
+
+@pytest.fixture
+async def outsider(service: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A caller on another host."""
+    async with calling(service, "10.0.0.5") as caller:
+        yield caller
+
+
+def problem(answer: httpx.Response, language: str = "vi") -> dict[str, Any]:
+    """Return the problem document of an error answer, after checking that it is a good one."""
+    assert 400 <= answer.status_code < 600, answer.text[:300]
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["content-language"] == language
+    found: dict[str, Any] = answer.json()
+    assert set(found) == {"type", "title", "status", "detail", "code", "instance", "errors"}
+    assert found["status"] == answer.status_code
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", found["code"])
+    assert found["type"] == f"/problems/{found['code']}"
+    assert found["title"].strip()
+    assert found["detail"].strip()
+    for one in found["errors"]:
+        assert set(one) == {"pointer", "code", "message"}
+        assert one["pointer"] == "" or one["pointer"].startswith("/")
+        assert one["message"].strip()
+    assert LEAK.search(answer.text) is None, LEAK.search(answer.text)
+    return found
+
+
+class Described:
+    """The API description, as a judge of answers: only what it describes may be answered."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+        self.paths: dict[str, dict[str, Any]] = document["paths"]
+        self._closed = {"components": _closed(document["components"])}
+
+    def operation(self, method: str, path: str) -> dict[str, Any]:
+        """Return the operation that answers a concrete path."""
+        for template, operations in self.paths.items():
+            pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
+            if re.fullmatch(pattern, path) and method.lower() in operations:
+                found: dict[str, Any] = operations[method.lower()]
+                return found
+        raise AssertionError(f"{method} {path} is not described")
+
+    def judge(self, answer: httpx.Response) -> None:
+        """Fail unless status, media type and every key of the answer are described."""
+        request = answer.request
+        responses = self.operation(request.method, request.url.path)["responses"]
+        described = responses.get(str(answer.status_code))
+        assert described, f"{answer.status_code} of {request.url.path} is not described"
+        media = answer.headers["content-type"].partition(";")[0]
+        assert media in described["content"], f"{media} of {request.url.path} is not described"
+        schema = {**_closed(described["content"][media]["schema"]), **self._closed}
+        validator = Draft202012Validator(schema, format_checker=FormatChecker())
+        wrong = [
+            f"{one.json_path}: {one.message[:200]}" for one in validator.iter_errors(answer.json())
+        ]
+        assert not wrong, wrong[:5]
+
+
+def _closed(schema: Any) -> Any:
+    """Return the schema with no room for keys that it does not name."""
+    if isinstance(schema, list):
+        return [_closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    if closed.get("type") == "object" and "properties" in closed:
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+@pytest.fixture(scope="session")
+def described() -> Described:
+    """The committed description of the API."""
+    return Described(json.loads((ROOT / "openapi" / "openapi.json").read_text("utf-8")))
+
+
+class Ran(NamedTuple):
+    """How a run of the command ended, and what it said where."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        """Everything it said."""
+        return self.out + self.err
+
+    def cells(self) -> list[list[str]]:
+        """Return the cells of every table row it printed."""
+        rows = [line.strip() for line in self.said.splitlines() if line.strip().startswith("│")]
+        return [[cell.strip() for cell in row.strip("│").split("│")] for row in rows]
+
+
+class Ntm(Protocol):
+    """Run the command with these arguments."""
+
+    def __call__(self, *arguments: object, env: Mapping[str, str] | None = None) -> Ran:
+        """Return how it ended."""
+        ...
+
+
+# A wide screen without colours, so that no message is folded; nothing set by the developer.
+SCREEN: dict[str, str | None] = {
+    "COLUMNS": "4000",
+    "NO_COLOR": "1",
+    "TERM": "dumb",
+    **dict.fromkeys(("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE")),
+    **dict.fromkeys(("NTM_LANG", "NTM_RULESETS_DIR", "NTM_MAX_BODY_BYTES")),
+}
+
+
+def _load(folder: Path | None) -> Registry:
+    return shipped() if folder is None else load_registry(folder)
+
+
+def run_here(*arguments: object, env: Mapping[str, str] | None = None) -> Ran:
+    """Run the command in this process; an exception that it lets through fails the test."""
+    settings = {**SCREEN, **(env or {})}
+    with pytest.MonkeyPatch.context() as patch:
+        # Only to save time: what is shipped is not read anew by every call in this process.
+        patch.setattr("app.cli.console.load_registry", _load, raising=False)
+        ended = CliRunner().invoke(command, [str(one) for one in arguments], env=settings)
+    if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+        raise ended.exception
+    return Ran(ended.exit_code, ended.stdout, ended.stderr)
+
+
+@pytest.fixture
+def ntm() -> Ntm:
+    """The command in this process."""
+    return run_here
+
+
+def environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for the command as a process of its own."""
+    wanted = {**os.environ, **SCREEN, "PYTHONIOENCODING": "utf-8", **(env or {})}
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def script() -> str:
+    """Return the installed command."""
+    return str(Path(sys.executable).with_name("ntm"))
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Ntm:
+    """The installed command as a process of its own, in an empty folder."""
+
+    def run(*arguments: object, env: Mapping[str, str] | None = None) -> Ran:
+        ended = subprocess.run(
+            [script(), *(str(one) for one in arguments)],
+            cwd=tmp_path,
+            env=environment(env),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        return Ran(ended.returncode, ended.stdout.decode("utf-8"), ended.stderr.decode("utf-8"))
+
+    return run
+
+
+GOOD_PACK = """\
+ruleset: "test.well"
+version: "1"
+level: "commune"
+title: {vi: "Xã có giếng", en: "Commune with wells"}
+document:
+  number: "1/TEST"
+  title: "Văn bản thử"
+  short: "Văn bản thử 1/TEST ngày 01/01/2024"
+  issuer: "Cơ quan thử"
+  issued: "2024-01-01"
+  source_grade: "secondary"
+in_force: {until: 2030-12-31}
+scope: {country: true}
+overall: "explicit"
+criteria:
+  - id: "test.well.1"
+    text: {vi: "Tỷ lệ hộ có giếng từ 50%", en: "Share of households with a well: from 50%"}
+    section: "Điều 1"
+    indicator: "test_wells_rate"
+    required: {operator: ">=", value: 50, unit: "percent", as_written: "từ 50%"}
+indicators:
+  - code: "test_wells_rate"
+    theme: "digital_economy"
+    name: {vi: "Tỷ lệ hộ có giếng", en: "Share of households with a well"}
+    kind: "ratio"
+    levels: ["commune"]
+    validity: "stock"
+    numerator: {vi: "hộ có giếng", en: "households with a well"}
+    denominator: {vi: "hộ", en: "households"}
+cases:
+  - case: "đủ"
+    ruleset: "test.well"
+    facts: {test_wells_rate: "50/100"}
+    expect: {"test.well.1": "met", overall: "met"}
+  - case: "thiếu một hộ"
+    ruleset: "test.well"
+    facts: {test_wells_rate: "49/100"}
+    expect: {"test.well.1": "not_met", overall: "not_met"}
+  - case: "chưa có số liệu"
+    ruleset: "test.well"
+    expect: {"test.well.1": "undetermined", overall: "undetermined"}
+"""
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    """A folder with one small, complete ruleset of one's own."""
+    folder = tmp_path / "packs"
+    folder.mkdir()
+    (folder / "well.yaml").write_text(GOOD_PACK, "utf-8")
+    return folder
