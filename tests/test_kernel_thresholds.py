@@ -188,8 +188,11 @@ def test_a_share_of_nobody_is_undetermined(operator: str, fact: str, may_exceed:
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_a_part_greater_than_the_whole_is_undetermined_never_a_percentage(operator: str) -> None:
-    found = told(percent_rules(operator), {"rate": "3600/3500"})
+@pytest.mark.parametrize("fact", ["3600/3500", "3501/3500"])
+def test_a_part_greater_than_the_whole_is_undetermined_never_a_percentage(
+    operator: str, fact: str
+) -> None:
+    found = told(percent_rules(operator), {"rate": fact})
     assert found == (UNDETERMINED, ("numerator_exceeds_denominator",))
 
 

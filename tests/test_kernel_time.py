@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 from typing import Any
 
 import msgspec
 import pytest
-from strategies import DAY, EXEMPTING, RULESETS, entry, judged
+from strategies import (
+    DAY,
+    EXEMPTING,
+    RULESETS,
+    cases_text,
+    entry,
+    indicators_text,
+    judged,
+    leaf,
+    rules,
+    ruleset_text,
+)
 
 from app.rules.casework import outcomes, walk
 from app.rules.explain import explain
 from app.rules.facts import Fact, Recorded
 from app.rules.period import Period, Value, choose, read_period
+from app.rules.registry import Registry
 from app.rules.verdict import Designation
 
 Day = datetime.date
@@ -51,6 +64,53 @@ def test_a_document_speaks_from_its_issue_to_the_end_of_its_period(
     ruleset: str, as_of: Day, status: str
 ) -> None:
     assert judged({}, ruleset, as_of=as_of).applicability == status
+
+
+@functools.cache
+def dated_rules(issued: str, in_force: str) -> Registry:
+    """Return a document with this date of issue and these days in force."""
+    document = (
+        '{number: "1/THU", title: "Thử", short: "Thử", issuer: "Không ai", '
+        f'issued: "{issued}", source_grade: "full"}}'
+    )
+    return rules(
+        indicators_text(held="boolean"),
+        ruleset_text(leaf("a", "indicator: held"), document=document, in_force=in_force),
+        cases_text({"a": ("held: true", "held: false")}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("issued", "in_force", "statuses"),
+    [
+        # in force only some time after its issue
+        ("2024-01-15", "{since: 2024-03-01, until: 2024-12-31}",
+         {"2024-01-14": "before_issue", "2024-02-29": "before_issue", "2024-03-01": "in_period",
+          "2024-12-31": "in_period", "2025-01-01": "after_period"}),
+        # in force for days before its issue: it could not be known then
+        ("2024-06-01", "{since: 2024-01-01, until: 2024-12-31}",
+         {"2024-05-31": "before_issue", "2024-06-01": "in_period"}),
+        # no end: what holds on a later day is not stated
+        ("2024-01-15", "{since: 2024-03-01}",
+         {"2024-02-29": "before_issue", "2024-03-01": "not_stated", "2030-01-01": "not_stated"}),
+        ("2024-01-15", "{}", {"2024-01-14": "before_issue", "2024-01-15": "not_stated"}),
+        # the day, or the month, of issue left blank
+        ("2024-12", "{until: 2025-06-30}",
+         {"2024-11-30": "before_issue", "2024-12-01": "not_stated", "2024-12-30": "not_stated",
+          "2024-12-31": "in_period", "2025-07-01": "after_period"}),
+        ("2023", "{until: 2024-06-30}",
+         {"2022-12-31": "before_issue", "2023-06-01": "not_stated", "2023-12-30": "not_stated",
+          "2023-12-31": "in_period"}),
+    ],
+)  # fmt: skip
+def test_what_a_document_leaves_open_about_its_days_stays_open(
+    issued: str, in_force: str, statuses: dict[str, str]
+) -> None:
+    found = {
+        day: judged({}, rules=dated_rules(issued, in_force), as_of=Day.fromisoformat(day))
+        for day in statuses
+    }
+    assert {day: one.applicability for day, one in found.items()} == statuses
 
 
 @pytest.mark.parametrize("scope", ["out_of_scope", "partly_in_scope"])
@@ -163,12 +223,22 @@ def test_an_older_value_counts_only_where_it_stands_until_followed(
     assert chosen("2024", *recorded, standing=True) == (counts, None)
 
 
-@pytest.mark.parametrize("later", [("2025",), ("2024", "2024-H2"), ("2024-07",), ()])
+@pytest.mark.parametrize(
+    ("period", "recorded"),
+    [
+        ("2024-H1", ("2025",)),
+        ("2024-H1", ("2024-07", "2024-H2")),
+        ("2024-H1", ("2024",)),
+        ("2024-H2", ("2024",)),  # begins before and ends with it
+        ("2024-Q2", ("2024-H1", "2024")),
+        ("2024-H1", ()),
+    ],
+)
 @pytest.mark.parametrize("standing", [True, False])
 def test_a_value_that_is_not_yet_known_or_wider_than_the_period_does_not_count(
-    later: tuple[str, ...], standing: bool
+    period: str, recorded: tuple[str, ...], standing: bool
 ) -> None:
-    assert chosen("2024-H1", *later, standing=standing) == (None, None)
+    assert chosen(period, *recorded, standing=standing) == (None, None)
 
 
 def test_the_value_that_counts_keeps_its_source_and_status() -> None:

@@ -424,7 +424,7 @@ def test_a_condition_that_fits_is_accepted() -> None:
     ],
 )
 def test_a_part_that_would_be_passed_over_in_silence_is_refused(old: str, new: str) -> None:
-    """`contains` beside a threshold or on a group, parameters without a check: nobody reads them."""
+    """`contains` beside a threshold or on a group, `check_with` without a check."""
     assert faults_of(pack(GOOD.replace(old, new, 1))) != ()
 
 
@@ -441,6 +441,40 @@ def test_a_share_over_members_asks_for_no_other_share() -> None:
     derived = 'derived: {of: [{level: hamlet}], holds: {indicator: "thu_rate", at_least: 1}}'
     text = GOOD.replace('numerator: {vi: "tử"', f'{derived}\n    numerator: {{vi: "tử"')
     assert {one.code for one in faults_of(pack(text))} == {"misfit"}
+
+
+BRANCHES = {
+    "a class nobody declares": (
+        "[{when_any: [thu_no], text: a, value: 50}, {text: b, value: 80}]", "unknown-indicator"),
+    "a class that is a value": (
+        "[{when_any: [thu_yes], text: a, value: 50}, {text: b, value: 80}]", "wrong-kind"),
+    "one branch": ("[{when_any: [area], text: a, value: 50}]", "misfit"),
+    "no class at all": ("[{text: a, value: 50}, {text: b, value: 80}]", "misfit"),
+    "two classes and no rest": (
+        "[{when_any: [area], text: a, value: 50}, {when_any: [area], text: b, value: 80}]",
+        "misfit"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("branches", "code"), BRANCHES.values(), ids=BRANCHES)
+def test_a_threshold_by_area_class_has_a_class_and_a_rest(branches: str, code: str) -> None:
+    text = GOOD.replace("value: 85", f"branches: {branches}")
+    assert code in {one.code for one in faults_of(pack(text))}
+
+
+READINGS = {
+    "another threshold shown": "every_reading: [{text: {vi: k, en: o}, condition: "
+    "{indicator: thu_rate, at_least: 80}}]",
+    "readings that decide beside one that does not": "every_reading: [{text: {vi: k, en: o}, "
+    "condition: {indicator: thu_rate, at_least: 85}}]\n    reading: {vi: đọc, en: read, "
+    "alternatives: [{text: {vi: k, en: o}, condition: {indicator: thu_yes}}]}",
+}
+
+
+@pytest.mark.parametrize("readings", READINGS.values(), ids=READINGS)
+def test_several_readings_agree_with_what_is_shown_beside_them(readings: str) -> None:
+    text = GOOD.replace('indicator: "thu_rate"', readings, 1)
+    assert {(one.code, one.place) for one in faults_of(pack(text))} == {("misfit", "thu.1")}
 
 
 # --- all at once ----------------------------------------------------------------------------------

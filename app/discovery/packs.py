@@ -6,9 +6,10 @@ module with `*.yaml` beside it and may ship `CHECKS`: installing it is the opera
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata, resources
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from app.discovery.yaml_source import read_yaml
@@ -50,21 +51,40 @@ def _installed() -> Iterator[PackSource]:
         package = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
         try:
             module = point.load()
-            files = tuple(_beside(point.value))
-        except Exception as error:  # whatever a foreign module does, the report must name it
+            files, checks = tuple(_beside(module)), getattr(module, "CHECKS", {})
+        except (Exception, SystemExit) as error:  # whatever a foreign module does, it is named
             message = Text(
-                f"không nạp được gói: {type(error).__name__}",
-                f"cannot load: {type(error).__name__}",
+                f"không nạp được gói ({type(error).__name__}); hãy cài lại hoặc gỡ gói",
+                f"the package cannot be loaded ({type(error).__name__}); mend or remove it",
             )
-            broken = Fault(point.value, None, "", "pack-unloadable", message)
-            yield PackSource(point.value, package, (SourceFile(point.value, {}, {}, (broken,)),))
+            yield _unusable(point.value, package, "pack-unloadable", message)
             continue
-        yield PackSource(point.value, package, files, dict(getattr(module, "CHECKS", {})))
+        if not isinstance(checks, Mapping):
+            message = Text(
+                "CHECKS phải là bảng tên - hàm (dict)", "CHECKS must be a dict of functions by name"
+            )
+            yield _unusable(point.value, package, "bad-checks", message)
+        elif not files:
+            message = Text(
+                "gói không có tệp YAML nào bên cạnh mô-đun; kiểm tra package-data",
+                "there is no YAML file beside the module; check the package-data",
+            )
+            yield _unusable(point.value, package, "nothing-here", message)
+        else:
+            yield PackSource(point.value, package, files, dict(checks))
 
 
-def _beside(module: str) -> Iterator[SourceFile]:
+def _unusable(name: str, package: str, code: str, message: Text) -> PackSource:
+    """Return a pack that consists of one fault."""
+    fault = Fault(name, None, "", code, message)
+    return PackSource(name, package, (SourceFile(name, {}, {}, (fault,)),))
+
+
+def _beside(module: ModuleType) -> Iterator[SourceFile]:
+    """Read the YAML files of a package, or those beside a plain module of one."""
+    package = module.__name__ if hasattr(module, "__path__") else str(module.__package__)
     files: list[Any] = [
-        one for one in resources.files(module).iterdir() if one.name.endswith(_SUFFIXES)
+        one for one in resources.files(package).iterdir() if one.name.endswith(_SUFFIXES)
     ]
     for file in sorted(files, key=lambda one: str(one.name)):
         yield read_yaml(str(file), file.read_bytes())

@@ -38,11 +38,17 @@ def read_yaml(path: str, content: bytes) -> SourceFile:
         data = {}
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "nested too deep"
+        known = getattr(error, "problem", None) or getattr(error, "reason", None)
+        problem = (
+            "nested too deep" if isinstance(error, RecursionError) else known or "not readable"
+        )
         reader.fault(
-            mark.line + 1 if mark else None, (), "not-yaml",
-            f"không đọc được YAML: {problem}", f"this is not YAML: {problem}",
-        )  # fmt: skip
+            mark.line + 1 if mark else None,
+            (),
+            "not-yaml",
+            f"không đọc được YAML: {problem}",
+            f"this is not YAML: {problem}",
+        )
         data = {}
     return SourceFile(path, data, reader.lines, tuple(reader.faults))
 

@@ -77,7 +77,7 @@ def judge(registry: Registry, ruleset: str, subject: Subject) -> tuple[Compiled,
             Member(
                 _facts(registry, raw, ("members", place, "facts"), complaints),
                 unit.level,
-                type_of(unit),
+                unit.type,
             )
             for place, (unit, raw) in enumerate(subject.members)
         )
@@ -94,11 +94,6 @@ def judge(registry: Registry, ruleset: str, subject: Subject) -> tuple[Compiled,
         period_end=subject.period.last if subject.period else None,
     )
     return compiled, compiled.evaluate(inputs)
-
-
-def type_of(unit: Described) -> str | None:
-    """Return the type of a unit; a commune without one is a xã."""
-    return unit.type or ("xa" if unit.level == "commune" else None)
 
 
 def _ruleset(registry: Registry, id_: str, complaints: list[Complaint]) -> Compiled | None:

@@ -141,9 +141,8 @@ def _some_day(ruleset: Ruleset) -> datetime.date:
 
 def _members(members: Iterable[Any], catalogue: Catalogue) -> Iterator[Member]:
     for number, member in enumerate(members):
-        type_ = member.type or ("xa" if member.level == "commune" else None)
         facts = _facts(member.facts, catalogue, ("members", number, "facts"))
-        yield from [Member(facts, member.level, type_)] * member.times
+        yield from [Member(facts, member.level, member.type)] * member.times
 
 
 def _facts(

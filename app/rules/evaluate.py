@@ -131,9 +131,14 @@ def conditions_of(criterion: Criterion) -> list[Condition]:
     return found
 
 
+def codes_in(ruleset: Ruleset) -> set[str]:
+    """Return the indicators that a ruleset reads from the unit."""
+    return {code for criterion in ruleset.criteria for code in codes_of(criterion)}
+
+
 def codes_read(ruleset: Ruleset, catalogue: Catalogue) -> tuple[frozenset[str], frozenset[str]]:
     """Return the indicators read from the unit itself and those read from its members."""
-    unit = {code for criterion in ruleset.criteria for code in codes_of(criterion)}
+    unit = codes_in(ruleset)
     shares = [
         share
         for criterion in ruleset.walk()

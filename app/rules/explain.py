@@ -99,7 +99,7 @@ class _Join:
             "reasons": list(result.reasons),
             "indicator": criterion.indicator,
             "indicators": list(several(criterion)),
-            "observed": observed(criterion, result),
+            "observed": observed(criterion, result, self.may_exceed(criterion)),
             "required": required(criterion.required, result.branch),
             "gap": self.gap(criterion, result),
             "coverage": _coverage(result.coverage) if result.criteria else None,
@@ -107,6 +107,10 @@ class _Join:
             "criteria": [self.criterion(criteria, child) for child in result.criteria],
         }
         return joined
+
+    def may_exceed(self, criterion: Criterion) -> bool:
+        code = criterion.indicator
+        return code is not None and self.indicators[code].numerator_may_exceed_denominator
 
     def gap(self, criterion: Criterion, result: Result) -> dict[str, Any] | None:
         if result.gap is None:

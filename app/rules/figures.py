@@ -17,15 +17,20 @@ from app.rules.ruleset import Criterion, Required
 from app.rules.verdict import Members, Result
 
 
-def observed(criterion: Criterion, result: Result) -> dict[str, Any] | None:
-    """Return what an outcome rests on; None where nothing is known."""
+def observed(
+    criterion: Criterion, result: Result, may_exceed: bool = False
+) -> dict[str, Any] | None:
+    """Return what an outcome rests on; None where nothing is known.
+
+    `may_exceed`: the indicator's numerator may be greater than its denominator.
+    """
     given, members = result.observed, result.members
     if isinstance(given, dict):
         return _several(given)
     if given is None and members is None:
         return None
     goals = _thresholds(criterion.required)
-    shown = _displayed(given, members, goals)
+    shown = _displayed(given, members, goals, may_exceed)
     if members is not None:
         beside = given if given is not None else result.stated
         shown["members"] = {
@@ -73,7 +78,10 @@ def _rounded(exact: Fraction, scale: Decimal, rounding: str) -> Decimal:
 
 
 def _displayed(
-    given: Given | None, members: Members | None, thresholds: Iterable[Decimal]
+    given: Given | None,
+    members: Members | None,
+    thresholds: Iterable[Decimal],
+    may_exceed: bool = False,
 ) -> dict[str, Any]:
     fact = bare(given)
     provenance = {
@@ -89,7 +97,7 @@ def _displayed(
     if type(fact) is Ratio:
         return _ratio(fact, thresholds, True) | provenance
     if type(fact) is Percent:
-        low, high, scale = fact.bounds(capped=Decimal(fact.percent) <= 100)
+        low, high, scale = fact.bounds(capped=not may_exceed)
         middle = Fraction(Decimal(fact.percent))
         return {
             "numerator": None,
@@ -120,7 +128,7 @@ def _plain(exact: Fraction) -> str:
 
 def _several(given: Mapping[str, Given]) -> dict[str, Any]:
     parts = [{"indicator": code} | _displayed(one, None, ()) for code, one in sorted(given.items())]
-    values = [part["value"] for part in parts]
+    values = [part.get("value") for part in parts]
     return {
         "value": sum(values) if all(type(value) is int for value in values) else None,
         "parts": parts,

@@ -64,8 +64,8 @@ class MemberGroup(Model):
     types: tuple[CommuneType, ...] = Field(default=(), strict=False)
 
     def covers(self, level: str, type_: str | None) -> bool:
-        """Tell whether a member of this level and type belongs to the share."""
-        return level == self.level and (not self.types or type_ in self.types)
+        """Tell whether a member belongs to the share; a commune without a type is a xã."""
+        return level == self.level and (not self.types or (type_ or "xa") in self.types)
 
 
 class Condition(Model):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import msgspec
 
 from app.rules.checks import in_order, measure
 from app.rules.conditions import Catalogue, alternatives, asked, presence
@@ -33,7 +36,7 @@ def compile_leaf(criterion: Criterion, catalogue: Catalogue, checks: Mapping[str
     if criterion.every_reading:
         return _readings(criterion, catalogue)
     if criterion.check:
-        return _checked(criterion, checks[criterion.check])
+        return _checked(criterion, checks[criterion.check], catalogue)
     if criterion.required is None:
         return _present(criterion, catalogue)
     return compile_threshold(criterion, criterion.required, catalogue)
@@ -88,18 +91,18 @@ def _readings(criterion: Criterion, catalogue: Catalogue) -> Judge:
     return judge
 
 
-def _checked(criterion: Criterion, check: Check) -> Judge:
+def _checked(criterion: Criterion, check: Check, catalogue: Catalogue) -> Judge:
     """Judge by a pack's own check; it is never called when a value is missing or only rounded."""
     id_, code, name = criterion.id, str(criterion.indicator), str(criterion.check)
-    required = criterion.check_with or {}
+    may_exceed = catalogue[code].numerator_may_exceed_denominator
 
     def judge(inputs: Inputs) -> Result:
         given = inputs.facts.get(code)
-        reason = _uncheckable(given)
+        reason = _uncheckable(given, may_exceed)
         if reason:
             return Result(id=id_, outcome=UNDETERMINED, observed=given, reasons=(reason,))
         try:
-            answer = check(_plain(given), required)
+            answer = check(_plain(given), copy.deepcopy(criterion.check_with or {}))
         except Exception as error:
             raise CheckFailed(id_, name) from error
         if type(answer) is not bool:
@@ -109,7 +112,7 @@ def _checked(criterion: Criterion, check: Check) -> Judge:
     return judge
 
 
-def _uncheckable(given: Given | None) -> str | None:
+def _uncheckable(given: Given | None, may_exceed: bool) -> str | None:
     if given is None:
         return MISSING_VALUE
     if type(given) is Recorded and given.discounted:
@@ -117,7 +120,7 @@ def _uncheckable(given: Given | None) -> str | None:
     fact = bare(given)
     if type(fact) is Percent:
         return ROUNDED_VALUE
-    return measure(fact)[3] or None if type(fact) is Ratio else None
+    return measure(fact, may_exceed)[3] or None if type(fact) is Ratio else None
 
 
 def _plain(given: Given | None) -> Any:
@@ -127,15 +130,24 @@ def _plain(given: Given | None) -> Any:
     return list(fact) if type(fact) is tuple else fact
 
 
+def _listed(given: Given | None, member: str) -> Given | None:
+    """Return whether a list contains `member`, with the provenance of the list."""
+    fact = bare(given)
+    if not isinstance(fact, tuple):
+        return None
+    if isinstance(given, Recorded):
+        return msgspec.structs.replace(given, fact=member in fact)
+    return member in fact
+
+
 def _report(criterion: Criterion) -> Judge:
     """Report a value without judging it: the document sets no threshold for it."""
     id_, code, member = criterion.id, str(criterion.indicator), criterion.contains
 
     def judge(inputs: Inputs) -> Result:
         given = inputs.facts.get(code)
-        if member is not None and given is not None:
-            outcome, _ = presence(given, member)
-            given = None if outcome == UNDETERMINED else outcome == MET
+        if member is not None:
+            given = _listed(given, member)
         discounted = given.discounted if type(given) is Recorded else None
         reported = given is not None and not discounted
         return Result(

@@ -13,16 +13,22 @@ from app.rules.vocabulary import RESERVED_WORDS
 _REQUIRED_KIND = {"percent": "ratio", "count": "count"}
 
 
-def indicator_faults(parsed: Parsed, catalogue: Mapping[str, Indicator]) -> Iterator[Fault]:
-    """Yield what is wrong with the names inside the indicators of a file."""
+def indicator_faults(
+    parsed: Parsed, catalogue: Mapping[str, Indicator]
+) -> Iterator[tuple[str, Fault]]:
+    """Yield (code, fault) for what is wrong with the names inside the indicators of a file."""
     indicators: tuple[Indicator, ...] = getattr(parsed.model, "indicators", ())
     for index, indicator in enumerate(indicators):
+        inside: Place
         place: Place = ("indicators", index)
         for number, other in enumerate(indicator.look_alikes):
             if other.code not in catalogue:
-                yield _unknown(parsed, (*place, "look_alikes", number, "code"), other.code)
+                inside = (*place, "look_alikes", number, "code")
+                yield indicator.code, _unknown(parsed, inside, other.code)
         if indicator.derived:
-            yield from _share_faults(parsed, (*place, "derived"), indicator.derived, catalogue)
+            inside = (*place, "derived")
+            for fault in _share_faults(parsed, inside, indicator.derived, catalogue):
+                yield indicator.code, fault
 
 
 def ruleset_faults(
@@ -112,8 +118,8 @@ def _wanted_kind(criterion: Criterion, indicator: Indicator) -> str | None:
         wanted = _REQUIRED_KIND[criterion.required.unit]
         return wanted if indicator.kind != wanted else None
     if criterion.contains is not None:
-        known = [member.code for member in indicator.members]
-        return f"set {{{criterion.contains}}}" if criterion.contains not in known else None
+        found = _has(indicator, criterion.contains)
+        return None if found else f"set {{{criterion.contains}}}"
     if criterion.no_criterion or criterion.check:
         return "value" if indicator.kind in ("attribute", "designation") else None
     return "boolean" if indicator.kind not in ("boolean", "set") else None
@@ -129,6 +135,8 @@ def _condition_faults(
             yield _unknown(parsed, place, str(code))
         elif catalogue[code].kind not in wanted:
             yield _misfit(parsed, place, catalogue[code], " / ".join(sorted(wanted)))
+        elif condition.contains is not None and not _has(catalogue[code], condition.contains):
+            yield _misfit(parsed, place, catalogue[code], f"set {{{condition.contains}}}")
     if condition.share:
         yield from _share_faults(parsed, (*place, "share"), condition.share, catalogue)
     for word in ("all", "any"):
@@ -149,6 +157,10 @@ def _share_faults(
             Text("điều kiện của thành viên không được là một tỷ lệ suy ra khác",
                  "what holds of a member must not be another derived share"),
         )  # fmt: skip
+
+
+def _has(indicator: Indicator, member: str) -> bool:
+    return member in [one.code for one in indicator.members]
 
 
 def _unknown(parsed: Parsed, place: Place, code: str) -> Fault:

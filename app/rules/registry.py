@@ -12,7 +12,7 @@ import msgspec
 from app.rules.cases import Case
 from app.rules.casework import CaseFault, Worked, disagreements, uncovered, work_out
 from app.rules.errors import CheckFailed, Fault, RulesetFaults, Text
-from app.rules.evaluate import Compiled, conditions_of
+from app.rules.evaluate import Compiled, codes_in, conditions_of
 from app.rules.indicators import Indicator
 from app.rules.names import check_faults, indicator_faults, placed, ruleset_faults
 from app.rules.packs import PackSource, Parsed, Place, parse
@@ -94,15 +94,16 @@ def build(packs: Iterable[PackSource]) -> Registry:
     catalogue = _indicators(parsed, faults)
     rulesets = _rulesets(parsed)
     faults.extend(_duplicates(rulesets))
-    for one in parsed:
-        faults.extend(indicator_faults(one, catalogue))
+    slips = [found for one in parsed for found in indicator_faults(one, catalogue)]
+    faults.extend(fault for _, fault in slips)
+    unsound = {code for code, _ in slips}
     entries = {}
     for one, ruleset in sorted(rulesets, key=lambda found: found[1].ruleset):
         named = list(ruleset_faults(one, ruleset, catalogue))
         faults.extend(named)
-        if not named:
+        if not named and not unsound & codes_in(ruleset):
             compiled = Compiled(ruleset, catalogue, one.pack.checks)
-            cases = _run(one, compiled, parsed, faults)
+            cases = _run(one, compiled, parsed, catalogue, faults)
             entries[ruleset.ruleset] = Entry(compiled, one.pack.package, one, cases)
     faults.extend(_homeless(parsed, rulesets))
     if faults:
@@ -171,7 +172,11 @@ def _homeless(
 
 
 def _run(
-    owner: Parsed, compiled: Compiled, parsed: Iterable[Parsed], faults: list[Fault]
+    owner: Parsed,
+    compiled: Compiled,
+    parsed: Iterable[Parsed],
+    catalogue: Mapping[str, Indicator],
+    faults: list[Fault],
 ) -> tuple[Worked, ...]:
     """Run the cases of one ruleset; add what fails and what is not covered to `faults`."""
     mine = [
@@ -182,6 +187,7 @@ def _run(
     named = {case.case: case for _, _, case in mine}
     worked = []
     for one, place, case in mine:
+        faults.extend(_strange_classes(one, place, case, catalogue))
         if named[case.case] is not case:
             message = Text("tên trường hợp bị trùng", "another case has the same name")
             faults.append(one.source.fault((*place, "case"), "duplicate-case", message))
@@ -205,6 +211,18 @@ def _run(
             faults.append(one.source.fault(place, "case-failed", message))
     faults.extend(_uncovered(owner, compiled.ruleset, worked))
     return tuple(worked)
+
+
+def _strange_classes(
+    one: Parsed, place: Place, case: Case, catalogue: Mapping[str, Indicator]
+) -> Iterator[Fault]:
+    """Yield the area classes of a case that nobody declares."""
+    for name in case.attributes:
+        if name not in catalogue or catalogue[name].kind != "attribute":
+            message = Text(
+                f"không có phân loại địa bàn “{name}”", f"there is no area class “{name}”"
+            )
+            yield one.source.fault((*place, "attributes", name), "case-unusable", message)
 
 
 def _uncovered(owner: Parsed, ruleset: Ruleset, worked: list[Worked]) -> Iterator[Fault]:

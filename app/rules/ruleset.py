@@ -207,6 +207,13 @@ class Criterion(Model):
             )
         if self.check and not self.indicator:
             raise Misfit("check cần có indicator", "check needs an indicator")
+        if self.check_with is not None and not self.check:
+            raise Misfit("check_with đi cùng check", "check_with goes with check")
+        if self.contains and (not self.indicator or self.required or self.check):
+            raise Misfit(
+                "contains chỉ đi cùng một indicator kiểu set, không có phép thử khác",
+                "contains goes with a set indicator and no other test",
+            )
         return self
 
     @model_validator(mode="after")
