@@ -16,6 +16,7 @@ from app.api import (
     rulesets,
     vocabulary,
 )
+from app.api.strict import HeadAsGet
 from app.discovery import load_registry
 from app.rules.registry import Registry
 from app.settings import Settings
@@ -50,6 +51,7 @@ def create_app(settings: Settings | None = None, registry: Registry | None = Non
     nouns = (documentation, health, vocabulary, rulesets, indicators, evaluations)
     for noun in nouns:
         app.include_router(noun.router)
+    app.add_middleware(HeadAsGet)
     errors.install(app)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app

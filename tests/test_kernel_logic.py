@@ -82,6 +82,15 @@ def test_a_decided_group_gives_no_reasons_and_an_open_one_those_of_its_open_chil
     assert (failed.outcome, failed.reasons) == (NOT_MET, ())
 
 
+def test_what_is_only_reported_gives_a_group_no_reasons() -> None:
+    """An outdated report stays a remark of its own."""
+    outdated = Recorded(True, period="2019", discounted="value_outdated")
+    found = judged({"noted": outdated}, rules=logic_rules())
+    assert result(found, "and.noted").reasons == ("value_outdated",)
+    assert result(found, "and").reasons == ("missing_value",)
+    assert found.reasons == ("missing_value",)
+
+
 @functools.cache
 def nested_rules(overall: str = "explicit") -> Registry:
     """Return report-only groups beside judged ones, under every kind of combination."""

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from strategies import RULESETS, entry, judged, registry
+from strategies import DAY, RULESETS, entry, judged, member, registry
 
 from app.discovery import find_packs
 from app.rules.packs import PackSource
 from app.rules.registry import Registry, build
-from app.rules.verdict import SEMANTICS, canonical, inputs_digest
+from app.rules.verdict import SEMANTICS, Designation, canonical, inputs_digest
 
 # Judge every worked case of every ruleset and print a line for each: digests and canonical bytes.
 SCRIPT = """
@@ -105,3 +105,17 @@ def test_equal_inputs_written_in_another_order_have_the_same_digest() -> None:
     assert one.inputs_digest == other.inputs_digest
     changed = judged({**facts, "security_feedback_channel": True}, "phutho.commune")
     assert one.inputs_digest != changed.inputs_digest
+
+
+def test_the_order_of_designations_and_of_members_does_not_count() -> None:
+    one, other = (
+        Designation(None, "12/QĐ-UBND", "smart"),
+        Designation(DAY, "969/QĐ-BNN-VPĐP", "ecom"),
+    )
+    chosen = [judged({}, "bnn3445.selection.smart", designations=pair)
+              for pair in ((one, other), (other, one))]  # fmt: skip
+    assert canonical(chosen[0]) == canonical(chosen[1])
+    units = [member({"commune_ntm_8_4_met": value}) for value in (True, False)]
+    shares = [judged({}, "qd924.nation", members=tuple(pair)) for pair in (units, units[::-1])]
+    assert canonical(shares[0]) == canonical(shares[1])
+    assert shares[0].inputs_digest != judged({}, "qd924.nation", members=(units[0],)).inputs_digest

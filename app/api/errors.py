@@ -24,6 +24,8 @@ from app.rules.facts import printable
 _log = logging.getLogger("ntm")
 
 MEDIA_TYPE = "application/problem+json"
+# More are counted in `detail`, not listed: an answer stays readable.
+MOST_ERRORS = 1_000
 
 
 class ErrorItem(BaseModel):
@@ -46,12 +48,13 @@ class ProblemDocument(BaseModel):
     errors: list[ErrorItem]
 
 
-def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return what OpenAPI says of an operation's error answers."""
+def problem_responses(*statuses: int, everyone: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says of an operation's error answers; `everyone` may call it."""
+    always = {500} if everyone else {403, 500}
     schema = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}}
-        for status in sorted({403, 500, *statuses})
+        for status in sorted(always | set(statuses))
     }
 
 
@@ -77,7 +80,7 @@ def render(request: Request, problem: Problem) -> Response:
         "instance": quote(request.url.path),
         "errors": [
             {"pointer": one.pointer, "code": one.code, "message": getattr(one.message, language)}
-            for one in problem.errors
+            for one in problem.errors[:MOST_ERRORS]
         ],
     }
     headers = {
@@ -164,25 +167,36 @@ def _explain(error: Mapping[str, Any], name: str) -> tuple[str, Text]:
             f"there is no field “{name}”; remove it or mend its name (see /docs)",
         )
     if kind == "missing":
-        return "missing-field", Text(f"thiếu “{name}”", f"“{name}” is missing")
+        what = "nội dung JSON", "the JSON body"
+        vi, en = what if name == "body" else (f"“{name}”", f"“{name}”")
+        return "missing-field", Text(f"thiếu {vi}", f"{en} is missing")
     if kind in _TYPES:
         wanted = _TYPES[kind]
         return "wrong-type", Text(f"“{name}” phải là {wanted.vi}", f"“{name}” must be {wanted.en}")
-    if kind == "limit_range":
-        return "wrong-value", Text(
-            f"“{name}” phải là số nguyên từ 1 đến 500", f"“{name}” must be an integer from 1 to 500"
-        )
     if kind == "literal_error":
         allowed = str(context.get("expected", "")).replace(" or ", ", ")
         return "wrong-value", Text(
             f"“{name}” phải là một trong: {allowed}", f"“{name}” must be one of: {allowed}"
         )
-    bounds = ", ".join(f"{key} {value}" for key, value in context.items() if key in _BOUNDS)
-    hint = f" ({bounds})" if bounds else ""
-    return "wrong-value", Text(f"“{name}” không hợp lệ{hint}", f"“{name}” is not valid{hint}")
+    known = _VALUES.get(kind, Text("không hợp lệ; xem /docs", "is not valid; see /docs"))
+    said = known.format(**context)
+    return "wrong-value", Text(f"“{name}” {said.vi}", f"“{name}” {said.en}")
 
 
-_BOUNDS = ("ge", "le", "gt", "lt", "min_length", "max_length", "pattern")
+_VALUES: Mapping[str, Text] = {
+    "string_too_long": Text(
+        "dài quá {max_length} ký tự; hãy rút ngắn", "has more than {max_length} characters"
+    ),
+    "limit_range": Text("phải là số nguyên từ 1 đến 500", "must be an integer from 1 to 500"),
+    "string_too_short": Text("không được để trống", "must not be empty"),
+    "too_long": Text(
+        "có quá {max_length} phần tử; hãy chia nhỏ", "has more than {max_length} items; split it"
+    ),
+    "string_pattern_mismatch": Text(
+        "không đúng dạng cho phép (chữ số 0-9, mã như trong danh mục); xem /docs",
+        "does not have the form it must have (digits 0-9, codes as listed); see /docs",
+    ),
+}
 _TYPES: Mapping[str, Text] = {
     "bool_type": Text("true hoặc false", "true or false"),
     "string_type": Text("chuỗi ký tự", "a string"),

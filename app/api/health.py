@@ -11,7 +11,9 @@ from app.api.deps import Rules
 from app.api.errors import problem_responses
 from app.api.strict import StrictRoute
 
-router = APIRouter(tags=["health"], route_class=StrictRoute, responses=problem_responses(422))
+router = APIRouter(
+    tags=["health"], route_class=StrictRoute, responses=problem_responses(422, everyone=True)
+)
 
 
 class Alive(BaseModel):

@@ -12,6 +12,7 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import SecurityScopes
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.deps import caller
 from app.api.problems import Problem, refusal
@@ -47,6 +48,26 @@ class StrictRequest(Request):
             raise Problem("malformed-json", error.complaint.message, [error.complaint]) from error
         except Refused as error:
             raise refusal(error.complaints) from error
+
+
+class HeadAsGet:
+    """Answer HEAD as GET without its body (RFC 9110, 9.3.2), for every path at once."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request; of a HEAD only the head is sent."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self.app({**scope, "method": "GET"}, receive, send_head)
 
 
 class StrictRoute(APIRoute):

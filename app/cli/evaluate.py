@@ -67,6 +67,8 @@ def evaluate(
         found, single = read_json_subjects(facts.name, content)
     else:
         misuse(Text("tệp số liệu phải là .csv hoặc .json", "a facts file is .csv or .json"))
+    if not found and not as_json:
+        fail(Text("tệp không có đơn vị nào để đánh giá", "the file has no unit to judge"))
     verdicts = judge_all(registry, ruleset, found, facts.name, single)
     if as_json:
         shown: Any = verdicts[0] if single else {"items": verdicts, "next": None}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+from typing import Final
 
 from app.rules.ruleset import Ruleset
 from app.rules.verdict import Inputs
@@ -18,10 +19,19 @@ def is_exempt(ruleset: Ruleset, inputs: Inputs) -> bool:
     exemption = ruleset.exemption
     return exemption is not None and any(
         one.model == exemption.model
-        and one.decision in exemption.decisions
+        and _number(one.decision) in {_number(decision) for decision in exemption.decisions}
         and (one.date is None or one.date <= inputs.as_of)
         for one in inputs.designations
     )
+
+
+def _number(decision: str) -> str:
+    """Return a decision number with the one letter Đ, whatever keyboard it was typed on."""
+    return decision.translate(_D_LETTERS)
+
+
+# U+0110 is the letter; U+00D0 and U+0189 look the same and come from some keyboards.
+_D_LETTERS: Final = str.maketrans("ÐƉ", "ĐĐ")
 
 
 def applicability(ruleset: Ruleset, inputs: Inputs) -> str:

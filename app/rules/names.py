@@ -16,7 +16,10 @@ _REQUIRED_KIND = {"percent": "ratio", "count": "count"}
 def indicator_faults(
     parsed: Parsed, catalogue: Mapping[str, Indicator]
 ) -> Iterator[tuple[str, Fault]]:
-    """Yield (code, fault) for what is wrong with the names inside the indicators of a file."""
+    """Yield what is wrong with the names inside the indicators of a file.
+
+    With each fault comes the code of the share that cannot be compiled for it, or "".
+    """
     indicators: tuple[Indicator, ...] = getattr(parsed.model, "indicators", ())
     for index, indicator in enumerate(indicators):
         inside: Place
@@ -24,11 +27,11 @@ def indicator_faults(
         for number, other in enumerate(indicator.look_alikes):
             if other.code not in catalogue:
                 inside = (*place, "look_alikes", number, "code")
-                yield indicator.code, _unknown(parsed, inside, other.code)
+                yield "", _unknown(parsed, inside, other.code)
         if indicator.derived:
             inside = (*place, "derived")
             for fault in _share_faults(parsed, inside, indicator.derived, catalogue):
-                yield indicator.code, fault
+                yield (indicator.code if catalogue[indicator.code] is indicator else ""), fault
 
 
 def ruleset_faults(
