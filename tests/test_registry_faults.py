@@ -154,6 +154,10 @@ SLIPS = {
     "two documents": ("in_force: {}", "---\nin_force: {}", "not-yaml", "---", ""),
     "a failing case": (
         '"85/100"', '"84/100"', "case-failed", 'case: "đạt"', "đạt"),
+    "a case with another reason": (
+        '    expect: {"*": "undetermined"}',
+        '    expect: {"*": "undetermined"}\n    reasons: {"thu.1": ["value_outdated"]}',
+        "case-failed", 'case: "chưa biết"', "chưa biết"),
     "a case of no ruleset": (
         'case: "chưa biết"\n    ruleset: "thu.xa"', 'case: "khác"\n    ruleset: "thu.huyen"',
         "unknown-ruleset", "thu.huyen", "khác/ruleset"),
@@ -513,6 +517,13 @@ def test_one_report_names_every_fault_of_every_pack() -> None:
 
 def _order(fault: Fault) -> tuple[str, int, str, str]:
     return fault.file, fault.line or 0, fault.place, fault.code
+
+
+def test_the_order_of_packs_changes_nothing_in_the_report() -> None:
+    """Nor does it decide which of two definitions is the right one."""
+    other = GOOD.replace("thu.", "khac.").replace('validity: "stock"', 'validity: "flow"', 1)
+    packs = [pack(GOOD, name="a"), pack(other, name="b"), pack("law: 1", name="c")]
+    assert faults_of(*packs) == faults_of(*packs[::-1]) != ()
 
 
 def test_a_good_pack_beside_a_bad_one_does_not_start_either() -> None:

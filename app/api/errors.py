@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -48,12 +47,24 @@ class ProblemDocument(BaseModel):
     errors: list[ErrorItem]
 
 
+# Python's own phrases change between its versions; the description must not.
+_DESCRIPTIONS = {
+    400: "The request cannot be read",
+    403: "Not from here",
+    404: "Not found",
+    413: "The body is too large",
+    415: "The body is of another media type",
+    422: "Something in the request is wrong; every fault is listed with its place",
+    500: "The service failed",
+}
+
+
 def problem_responses(*statuses: int, everyone: bool = False) -> dict[int | str, dict[str, Any]]:
     """Return what OpenAPI says of an operation's error answers; `everyone` may call it."""
     always = {500} if everyone else {403, 500}
     schema = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
     return {
-        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}}
+        status: {"description": _DESCRIPTIONS[status], "content": {MEDIA_TYPE: schema}}
         for status in sorted(always | set(statuses))
     }
 
