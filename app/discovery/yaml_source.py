@@ -58,6 +58,7 @@ class _Reader:
         self.path = path
         self.lines: dict[Place, int] = {}
         self.faults: list[Fault] = []
+        self.seen: set[int] = set()
 
     def fault(self, line: int | None, place: Place, code: str, vi: str, en: str) -> None:
         where = "/".join(str(part) for part in place)
@@ -66,6 +67,16 @@ class _Reader:
     def value(self, node: yaml.Node, place: Place) -> Any:
         line = node.start_mark.line + 1
         self.lines[place] = line
+        if id(node) in self.seen:
+            self.fault(
+                line,
+                place,
+                "yaml-alias",
+                "không dùng bí danh YAML (*tên); hãy ghi lại nội dung",
+                "YAML aliases (*name) are not read; write the content again",
+            )
+            return None
+        self.seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, place)
         if isinstance(node, yaml.SequenceNode):

@@ -7,7 +7,7 @@ communes chosen by the centre (3445, 2.1 and 2.2) makes criteria not applicable.
 from __future__ import annotations
 
 import datetime
-import functools
+from collections.abc import Callable
 from typing import Final
 
 from app.rules.ruleset import Ruleset
@@ -34,23 +34,28 @@ def _number(decision: str) -> str:
 _D_LETTERS: Final = str.maketrans("ÐƉ", "ĐĐ")
 
 
-def applicability(ruleset: Ruleset, inputs: Inputs) -> str:
-    """Return the status of the document for the unit and day: scope, then issue, then period."""
-    if inputs.scope in ("out_of_scope", "partly_in_scope"):
-        return inputs.scope
+def compile_applicability(ruleset: Ruleset) -> Callable[[Inputs], str]:
+    """Return a function that gives the document's status for unit and day: scope, issue, period."""
     first, last = issue_window(ruleset.document.issued)
     since, until = ruleset.in_force.since, ruleset.in_force.until
-    if inputs.as_of < max(first, since or first):
-        return "before_issue"
-    if until is not None and inputs.as_of > until:
-        return "after_period"
+    starts = max(first, since) if since else first
     # Within a blank day of issue nothing is known, unless the document names its period.
-    if until is None or (since is None and inputs.as_of < last):
-        return "not_stated"
-    return "in_period"
+    known = last if since is None else starts
+
+    def status(inputs: Inputs) -> str:
+        if inputs.scope in ("out_of_scope", "partly_in_scope"):
+            return inputs.scope
+        if inputs.as_of < starts:
+            return "before_issue"
+        if until is None:
+            return "not_stated"
+        if inputs.as_of > until:
+            return "after_period"
+        return "not_stated" if inputs.as_of < known else "in_period"
+
+    return status
 
 
-@functools.cache
 def issue_window(issued: str) -> tuple[datetime.date, datetime.date]:
     """Return the first and the last day that a date printed as `2023`, `2024-10` can mean."""
     parts = [int(part) for part in issued.split("-")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from app.rules.applicability import applicability, is_exempt
+from app.rules.applicability import compile_applicability, is_exempt
 from app.rules.checks import combined, in_order
 from app.rules.conditions import Catalogue, alternatives
 from app.rules.facts import Given
@@ -29,9 +29,11 @@ from app.rules.verdict import (
 )
 from app.rules.vocabulary import (
     EXEMPT_CENTRAL_PILOT,
+    MET,
     NO_CRITERION,
     NO_OVERALL_RULE,
     NOT_APPLICABLE,
+    NOT_MET,
     UNDETERMINED,
 )
 
@@ -43,7 +45,8 @@ class Compiled:
     """A ruleset ready to judge, with the indicators it reads and the digest of both."""
 
     __slots__ = (
-        "_judges", "digest", "exempted", "indicators", "member_codes", "ruleset", "unit_codes"
+        "_applicability", "_judges", "digest", "exempted", "indicators", "member_codes",
+        "ruleset", "unit_codes",
     )  # fmt: skip
 
     def __init__(self, ruleset: Ruleset, catalogue: Catalogue, checks: Mapping[str, Check]) -> None:
@@ -52,6 +55,7 @@ class Compiled:
         used = self.unit_codes | self.member_codes
         self.indicators = {code: catalogue[code] for code in sorted(used)}
         self.digest = digest(snapshot(ruleset, self.indicators))
+        self._applicability = compile_applicability(ruleset)
         self._judges = [compile_criterion(one, catalogue, checks) for one in ruleset.criteria]
         self.exempted = tuple(_exempted(criterion) for criterion in ruleset.criteria)
 
@@ -68,7 +72,7 @@ class Compiled:
 
     def results(self, inputs: Inputs) -> tuple[Result, ...]:
         """Judge every criterion; the explained result without digests and summary."""
-        if is_exempt(self.ruleset, inputs):
+        if inputs.designations and is_exempt(self.ruleset, inputs):
             return self.exempted
         return tuple([judge(inputs) for judge in self._judges])
 
@@ -79,7 +83,7 @@ class Compiled:
         stated = self.ruleset.overall != "none"
         return Judgement(
             all_items=None if stated else whole,
-            applicability=applicability(self.ruleset, inputs),
+            applicability=self._applicability(inputs),
             as_of=inputs.as_of,
             basis=self.ruleset.overall,
             coverage=_coverage(results) if whole == NO_CRITERION else None,
@@ -163,6 +167,8 @@ def compile_criterion(
     def judge(inputs: Inputs) -> Result:
         results = tuple([judge(inputs) for judge in judges])
         outcome = combined(combine, [result.outcome for result in results])
+        if weigh_readings is None and (outcome is MET or outcome is NOT_MET):
+            return Result(id_, outcome, criteria=results)
         return Result(
             id=id_,
             outcome=outcome,

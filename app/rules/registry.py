@@ -83,12 +83,15 @@ def build(packs: Iterable[PackSource]) -> Registry:
     """Check and compile all packs; raise RulesetFaults with every fault of every pack."""
     faults: list[Fault] = []
     sources = sorted(packs, key=lambda pack: pack.name)
-    parsed = [
-        found
-        for pack in sources
-        for source in pack.files
-        if (found := parse(pack, source, faults)) is not None
-    ]
+    parsed: list[Parsed] = []
+    unread: set[str] = set()
+    for pack in sources:
+        for source in pack.files:
+            found = parse(pack, source, faults)
+            if found is None:
+                unread.add(pack.name)
+            else:
+                parsed.append(found)
     for pack in sources:
         faults.extend(check_faults(pack))
     catalogue = _indicators(parsed, faults)
@@ -105,7 +108,9 @@ def build(packs: Iterable[PackSource]) -> Registry:
             compiled = Compiled(ruleset, catalogue, one.pack.checks)
             cases = _run(one, compiled, parsed, catalogue, faults)
             entries[ruleset.ruleset] = Entry(compiled, one.pack.package, one, cases)
-    faults.extend(_homeless(parsed, rulesets))
+    # Where a file of a pack could not be read, its cases may belong to what it holds.
+    whole = [one for one in parsed if one.pack.name not in unread]
+    faults.extend(_homeless(whole, rulesets))
     if faults:
         raise RulesetFaults(faults)
     return Registry(entries, catalogue)

@@ -205,8 +205,11 @@ class Criterion(Model):
                 "no_criterion và phép thử loại trừ nhau",
                 "no_criterion and a test exclude each other",
             )
-        if self.check and not self.indicator:
-            raise Misfit("check cần có indicator", "check needs an indicator")
+        if self.check and (not self.indicator or self.required):
+            raise Misfit(
+                "check cần có indicator và thay cho required (dùng check_with)",
+                "check needs an indicator and stands instead of required (use check_with)",
+            )
         if self.check_with is not None and not self.check:
             raise Misfit("check_with đi cùng check", "check_with goes with check")
         if self.contains and (not self.indicator or self.required or self.check):

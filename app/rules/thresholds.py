@@ -36,7 +36,7 @@ def compile_threshold(criterion: Criterion, required: Required, catalogue: Catal
         return _over_members(criterion, required, value, catalogue)
     judge = _plain(criterion, required, value, catalogue)
     if required.unit == "percent" and not (criterion.reading and criterion.reading.alternatives):
-        return _met_at_once(criterion, required, value, judge)
+        return _decided_at_once(criterion, required, value, judge)
     return judge
 
 
@@ -66,22 +66,26 @@ def _plain(criterion: Criterion, required: Required, value: Decimal, catalogue: 
     return judge
 
 
-def _met_at_once(
+def _decided_at_once(
     criterion: Criterion, required: Required, value: Decimal, otherwise: Judge
 ) -> Judge:
-    """Return a judge that takes no detour for a share with known counts that meets its threshold.
+    """Return a judge that takes no detour for a share whose counts are known and sound.
 
     Batches are full of those; everything else goes to `otherwise`.
     """
     id_, code = criterion.id, str(criterion.indicator)
     holds, factor, goal = exactly(required.operator, value)
+    missing = _gap(required, value)
 
     def judge(inputs: Inputs) -> Result:
         fact = inputs.facts.get(code)
         if type(fact) is Ratio:
             part, base = fact.numerator, fact.denominator
-            if 0 < base >= part and holds(part * factor, goal * base):
-                return Result(id_, MET, observed=fact)
+            if 0 < base >= part:
+                if holds(part * factor, goal * base):
+                    return Result(id_, MET, observed=fact)
+                gap = missing((part * 100, part * 100, base, ""))
+                return Result(id_, NOT_MET, gap=gap, observed=fact)
         return otherwise(inputs)
 
     return judge
