@@ -562,3 +562,12 @@ def test_the_registry_says_where_each_criterion_is_written() -> None:
     text = Path(path).read_text("utf-8").splitlines()
     assert line is not None
     assert text[line - 1].strip() == '- id: "phutho.1.1.1"'
+
+
+@pytest.mark.parametrize("issued", ["2024-13", "2024-00", "2024-02-30", "0000"])
+def test_a_day_of_issue_that_no_calendar_has_is_refused(issued: str) -> None:
+    text = re.sub(r'issued: "[^"]+"', f'issued: "{issued}"', GOOD)
+    assert text != GOOD
+    assert [(one.code, one.place) for one in faults_of(pack(text))] == [
+        ("misfit", "document/issued")
+    ]

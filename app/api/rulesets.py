@@ -15,11 +15,12 @@ from app.api.paging import Cursor, Limit, links, page
 from app.api.problems import Problem
 from app.api.shapes import ClauseShape, DocumentShape, ReadingShape, RequiredShape, Words
 from app.api.strict import StrictRoute
+from app.rules.document import Document
 from app.rules.errors import Text
 from app.rules.explain import described, document, required, several
 from app.rules.facts import printable
 from app.rules.registry import Entry
-from app.rules.ruleset import Criterion, Document, Ruleset
+from app.rules.ruleset import Criterion, Ruleset
 from app.rules.vocabulary import Level
 
 router = APIRouter(prefix="/v1/rulesets", tags=["rulesets"], route_class=StrictRoute)

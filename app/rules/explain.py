@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from app.rules.document import Document
 from app.rules.evaluate import Compiled
 from app.rules.figures import observed
 from app.rules.indicators import Indicator
-from app.rules.ruleset import Criterion, Document, Required, Ruleset
+from app.rules.ruleset import Criterion, Required, Ruleset
 from app.rules.verdict import Coverage, Judgement, Result
 from app.rules.vocabulary import APPLICABILITY
 

@@ -83,15 +83,7 @@ def build(packs: Iterable[PackSource]) -> Registry:
     """Check and compile all packs; raise RulesetFaults with every fault of every pack."""
     faults: list[Fault] = []
     sources = sorted(packs, key=lambda pack: pack.name)
-    parsed: list[Parsed] = []
-    unread: set[str] = set()
-    for pack in sources:
-        for source in pack.files:
-            found = parse(pack, source, faults)
-            if found is None:
-                unread.add(pack.name)
-            else:
-                parsed.append(found)
+    parsed, unread = _parse_all(sources, faults)
     for pack in sources:
         faults.extend(check_faults(pack))
     catalogue = _indicators(parsed, faults)
@@ -114,6 +106,20 @@ def build(packs: Iterable[PackSource]) -> Registry:
     if faults:
         raise RulesetFaults(faults)
     return Registry(entries, catalogue)
+
+
+def _parse_all(sources: Iterable[PackSource], faults: list[Fault]) -> tuple[list[Parsed], set[str]]:
+    """Return what could be read, and the names of packs of which some file could not."""
+    parsed: list[Parsed] = []
+    unread: set[str] = set()
+    for pack in sources:
+        for source in pack.files:
+            found = parse(pack, source, faults)
+            if found is None:
+                unread.add(pack.name)
+            else:
+                parsed.append(found)
+    return parsed, unread
 
 
 def _indicators(parsed: Iterable[Parsed], faults: list[Fault]) -> dict[str, Indicator]:
