@@ -31,10 +31,24 @@ Messages are in Vietnamese; send `Accept-Language: en` for English.
 """
 
 
+class Service(FastAPI):
+    """The application; its OpenAPI document knows the problem document too."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        document = super().openapi()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for model in (errors.ProblemDocument, errors.ErrorItem):
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schema.pop("$defs", None)
+            schemas.setdefault(model.__name__, schema)
+        return document
+
+
 def create_app(settings: Settings | None = None, registry: Registry | None = None) -> FastAPI:
     """Return the application; raise RulesetFaults when any pack has a fault."""
     settings = settings or Settings()
-    app = FastAPI(
+    app = Service(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -53,20 +67,4 @@ def create_app(settings: Settings | None = None, registry: Registry | None = Non
         app.include_router(noun.router)
     app.add_middleware(HeadAsGet)
     errors.install(app)
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
-
-
-def _document(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document with the problem document among its schemas."""
-    document = FastAPI.openapi(app)
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    for model in (errors.ProblemDocument, errors.ErrorItem):
-        schemas.setdefault(model.__name__, _schema(model))
-    return document
-
-
-def _schema(model: type[errors.ProblemDocument] | type[errors.ErrorItem]) -> dict[str, Any]:
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    return schema

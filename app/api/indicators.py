@@ -15,6 +15,7 @@ from app.api.paging import Cursor, Limit, links, page
 from app.api.problems import Problem, refusal
 from app.api.shapes import Words
 from app.api.strict import StrictRoute
+from app.domain.evaluations import unknown_ruleset
 from app.domain.refusals import Complaint
 from app.domain.vietnamese import search_key
 from app.rules.errors import Text
@@ -173,11 +174,7 @@ def _used(rules: Registry, ruleset: str | None) -> frozenset[str] | None:
         return None
     entry = rules.entries.get(ruleset)
     if entry is None:
-        shown, known = printable(ruleset), ", ".join(rules.entries)
-        message = Text(
-            f"không có bộ quy tắc “{shown}”; các bộ: {known}",
-            f"there is no ruleset “{shown}”; known are: {known}",
-        )
+        message = unknown_ruleset(rules, ruleset)
         raise refusal([Complaint("/ruleset", "unknown-ruleset", message)])
     return entry.compiled.codes
 

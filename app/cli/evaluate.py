@@ -25,7 +25,7 @@ from app.cli.console import (
     rules,
 )
 from app.cli.tables import details, summary
-from app.domain.evaluations import Subject, judge
+from app.domain.evaluations import Subject, judge, unknown_ruleset
 from app.domain.facts_csv import read_rows
 from app.domain.facts_files import SeveralPeriods, misplaced, period_of, subjects, unused
 from app.domain.refusals import Complaint, Refused
@@ -50,13 +50,7 @@ def evaluate(
     """Đánh giá số liệu trong một tệp và giải thích từng tiêu chí."""
     registry = rules(Settings())
     if ruleset not in registry.entries:
-        known = ", ".join(registry.entries)
-        misuse(
-            Text(
-                f"không có bộ quy tắc “{ruleset}”; các bộ: {known}",
-                f"there is no ruleset “{ruleset}”; known are: {known}",
-            )
-        )
+        misuse(unknown_ruleset(registry, ruleset))
     content = _content(facts)
     single = False
     if facts.suffix.lower() == ".csv":

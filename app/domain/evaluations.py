@@ -96,15 +96,19 @@ def judge(registry: Registry, ruleset: str, subject: Subject) -> tuple[Compiled,
     return compiled, compiled.evaluate(inputs)
 
 
+def unknown_ruleset(registry: Registry, id_: str) -> Text:
+    """Say that there is no such ruleset, and which there are."""
+    shown, known = printable(id_), ", ".join(registry.entries)
+    return Text(
+        f"không có bộ quy tắc “{shown}”; các bộ đang có: {known}",
+        f"there is no ruleset “{shown}”; known are: {known}",
+    )
+
+
 def _ruleset(registry: Registry, id_: str, complaints: list[Complaint]) -> Compiled | None:
     entry = registry.entries.get(id_)
     if entry is None:
-        known = ", ".join(registry.entries)
-        shown = printable(id_)
-        message = Text(
-            f"không có bộ quy tắc “{shown}”; các bộ đang có: {known}",
-            f"there is no ruleset “{shown}”; known are: {known}",
-        )
+        message = unknown_ruleset(registry, id_)
         complaints.append(Complaint("/ruleset", "unknown-ruleset", message))
         return None
     return entry.compiled
