@@ -29,7 +29,7 @@ HERE = "http://127.0.0.1:8000"
 
 # What no caller may ever see: traces, exceptions, models and files of the implementation.
 LEAK = re.compile(
-    r"Traceback|File \"|site-packages|\.py\b|/work/|/tmp/|/home/|pydantic|starlette|fastapi|msgspec"
+    r"Traceback|File \"|site-packages|\.py\b|/tmp/|/home/|pydantic|starlette|fastapi|msgspec"
     r"|\b[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:Error|Exception|In|Shape)\b|NoneType|<class|object at 0x"
 )
 

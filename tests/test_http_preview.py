@@ -979,3 +979,58 @@ async def test_twenty_thousand_members_are_judged(client: httpx.AsyncClient) -> 
     found = verdict["travinh.province.1b.1"]
     assert found["observed"]["members"] == {"known": 20_000, "true": 20_000, "unknown": 0}
     assert found["outcome"] == "met"
+
+
+# --- what a unit is, and when a target is due ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("level", "type_"), [("commune", "huyen"), ("district", "xa"), ("hamlet", "tinh")]
+)
+async def test_a_type_that_no_unit_of_the_level_has_is_refused(
+    client: httpx.AsyncClient, level: str, type_: str
+) -> None:
+    """It would leave the member out of “số xã” in silence."""
+    body = {
+        "ruleset": "travinh.province",
+        "unit": {"level": "province"},
+        "members": [member({}, level, type=type_)],
+    }
+    found = problem(await client.post(PREVIEW, json=body))
+    assert (found["status"], found["code"]) == (422, "wrong-value")
+    assert [one["pointer"] for one in found["errors"]] == ["/members/0/unit/type"]
+
+
+async def test_a_member_given_twice_is_refused(client: httpx.AsyncClient) -> None:
+    twice = [member({}, code="07894"), member({}, code="07894")]
+    body = {"ruleset": "travinh.province", "unit": {"level": "province"}, "members": twice}
+    found = problem(await client.post(PREVIEW, json=body))
+    assert [one["pointer"] for one in found["errors"]] == ["/members/1/unit/code"]
+
+
+async def test_what_is_known_of_an_exempted_commune_stays_shown(client: httpx.AsyncClient) -> None:
+    chosen = {"model": "smart", "decision": DECISIONS[0], "date": "2023-03-16"}
+    body = {
+        "ruleset": "bnn3445.selection.smart",
+        "as_of": "2024-12-31",
+        "unit": {"level": "commune", "designations": [chosen]},
+        "facts": {SUBSCRIPTION: _ratio(60, 100)},
+    }
+    verdict = (await client.post(PREVIEW, json=body)).json()
+    found = {one["id"]: one for one in flat(verdict["criteria"])}["bnn3445.selection.smart.5"]
+    assert (found["outcome"], found["observed"]["percent"]) == ("not_applicable", "60.00")
+
+
+@pytest.mark.parametrize(("as_of", "said"), [("2025-12-30", True), ("2025-12-31", False)])
+async def test_a_target_judged_before_its_day_says_so(
+    client: httpx.AsyncClient, as_of: str, said: bool
+) -> None:
+    body = {
+        "ruleset": "qd924.nation",
+        "as_of": as_of,
+        "unit": {"level": "nation"},
+        "facts": {"work_files_online_central_rate": _ratio(1, 100)},
+    }
+    verdict = (await client.post(PREVIEW, json=body)).json()
+    found = {one["id"]: one for one in flat(verdict["criteria"])}["qd924.1a.1"]
+    assert any("31/12/2025" in note for note in found["notes"]) is said

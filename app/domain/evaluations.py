@@ -18,6 +18,7 @@ from app.rules.facts import Given, Recorded, printable, read_fact
 from app.rules.period import Period
 from app.rules.registry import Registry
 from app.rules.verdict import Designation, Inputs, Judgement, Member
+from app.rules.vocabulary import TYPES
 
 
 class Described(msgspec.Struct, frozen=True):
@@ -69,10 +70,13 @@ def judge(registry: Registry, ruleset: str, subject: Subject) -> tuple[Compiled,
     compiled = _ruleset(registry, ruleset, complaints)
     if compiled is not None:
         _check_level(compiled, subject.unit, complaints)
+    if not complaints:  # a unit of another level is complaint enough
+        _check_type(subject.unit, ("unit",), complaints)
     _check_attributes(registry, subject.unit, complaints)
     facts = _facts(registry, subject.facts, ("facts",), complaints)
     members = None
     if subject.members is not None:
+        _check_members([unit for unit, _ in subject.members], complaints)
         members = tuple(
             Member(
                 _facts(registry, raw, ("members", place, "facts"), complaints),
@@ -123,6 +127,34 @@ def _check_level(compiled: Compiled, unit: Described, complaints: list[Complaint
             f"{id_} is for units of level {wanted}, not {unit.level}",
         )
         complaints.append(Complaint("/unit/level", "wrong-level", message))
+
+
+def _check_type(unit: Described, place: tuple[str | int, ...], complaints: list[Complaint]) -> None:
+    known = TYPES[unit.level]
+    if unit.type is not None and unit.type not in known:
+        names = ", ".join(known) or "-"
+        message = Text(
+            f"“{unit.type}” không phải loại đơn vị cấp {unit.level}; các loại: {names}",
+            f"“{unit.type}” is no type of unit at level {unit.level}; its types: {names}",
+        )
+        complaints.append(Complaint(pointer(*place, "type"), "wrong-value", message))
+
+
+def _check_members(members: Sequence[Described], complaints: list[Complaint]) -> None:
+    """Complain about types that do not fit, and about a unit that is listed twice."""
+    seen: dict[tuple[str, str], int] = {}
+    for place, unit in enumerate(members):
+        _check_type(unit, ("members", place, "unit"), complaints)
+        if unit.code is None:
+            continue
+        first = seen.setdefault((unit.level, unit.code), place)
+        if first != place:
+            message = Text(
+                f"đơn vị {unit.code} đã có ở members/{first}; chỉ ghi một lần",
+                f"unit {unit.code} is given at members/{first} already; give it once",
+            )
+            where = pointer("members", place, "unit", "code")
+            complaints.append(Complaint(where, "duplicate-member", message))
 
 
 def _check_attributes(registry: Registry, unit: Described, complaints: list[Complaint]) -> None:

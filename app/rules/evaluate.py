@@ -45,7 +45,7 @@ class Compiled:
     """A ruleset ready to judge, with the indicators it reads and the digest of both."""
 
     __slots__ = (
-        "_applicability", "_judges", "digest", "exempted", "indicators", "member_codes",
+        "_applicability", "_judges", "digest", "indicators", "member_codes",
         "ruleset", "unit_codes",
     )  # fmt: skip
 
@@ -57,7 +57,6 @@ class Compiled:
         self.digest = digest(snapshot(ruleset, self.indicators))
         self._applicability = compile_applicability(ruleset)
         self._judges = [compile_criterion(one, catalogue, checks) for one in ruleset.criteria]
-        self.exempted = tuple(_exempted(criterion) for criterion in ruleset.criteria)
 
     @property
     def codes(self) -> frozenset[str]:
@@ -72,9 +71,10 @@ class Compiled:
 
     def results(self, inputs: Inputs) -> tuple[Result, ...]:
         """Judge every criterion; the explained result without digests and summary."""
+        results = tuple([judge(inputs) for judge in self._judges])
         if inputs.designations and is_exempt(self.ruleset, inputs):
-            return self.exempted
-        return tuple([judge(inputs) for judge in self._judges])
+            return tuple(_exempted(result) for result in results)
+        return results
 
     def evaluate(self, inputs: Inputs) -> Judgement:
         """Judge the unit: the results of all criteria, their combination, the digests."""
@@ -231,10 +231,14 @@ def _coverage(results: Sequence[Result]) -> Coverage:
     )
 
 
-def _exempted(criterion: Criterion) -> Result:
+def _exempted(result: Result) -> Result:
+    """Return the result for a commune outside the conditions: what is known stays shown."""
     return Result(
-        id=criterion.id,
+        id=result.id,
         outcome=NOT_APPLICABLE,
-        criteria=tuple(_exempted(child) for child in criterion.criteria),
+        criteria=tuple(_exempted(child) for child in result.criteria),
+        members=result.members,
+        observed=result.observed,
         reasons=(EXEMPT_CENTRAL_PILOT,),
+        stated=result.stated,
     )

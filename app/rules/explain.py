@@ -5,10 +5,12 @@ The shape is that of the public contract; `app.rules.figures` shows the numbers.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from app.rules.document import Document
+from app.rules.errors import Text
 from app.rules.evaluate import Compiled
 from app.rules.figures import observed
 from app.rules.indicators import Indicator
@@ -27,7 +29,7 @@ def explain(
     """Return the verdict document: what was judged, how it came out, and what the law says."""
     ruleset = compiled.ruleset
     criteria = {criterion.id: criterion for criterion in ruleset.walk()}
-    join = _Join(compiled.indicators, ruleset.document, language, texts)
+    join = _Join(compiled.indicators, ruleset.document, language, texts, judgement.as_of)
     return {
         "ruleset": {
             "id": ruleset.ruleset,
@@ -79,22 +81,35 @@ def applicability_reason(ruleset: Ruleset, status: str, language: str) -> str | 
     return f"{label}. {getattr(note, language)}" if note else label
 
 
+_BEFORE_DUE: Final = Text(
+    "Chưa đến hạn ({due}): kết quả chỉ là so sánh tại ngày đánh giá.",
+    "Not due yet ({due}): the outcome only compares the day of evaluation.",
+)
+
+
 class _Join:
     """Joins results with their criteria in one language."""
 
     def __init__(
-        self, indicators: Mapping[str, Indicator], source: Document, language: str, texts: bool
+        self,
+        indicators: Mapping[str, Indicator],
+        source: Document,
+        language: str,
+        texts: bool,
+        as_of: datetime.date,
     ) -> None:
         self.indicators = indicators
         self.source = source
         self.language = language
         self.texts = texts
+        self.as_of = as_of
 
     def criterion(self, criteria: Mapping[str, Criterion], result: Result) -> dict[str, Any]:
         criterion = criteria[result.id]
         joined: dict[str, Any] = {"id": result.id}
         if self.texts:
             joined |= described(criterion, self.source, self.language, result.alternatives)
+            joined["notes"] += self.before_due(criterion)
         joined |= {
             "outcome": result.outcome,
             "reasons": list(result.reasons),
@@ -108,6 +123,13 @@ class _Join:
             "criteria": [self.criterion(criteria, child) for child in result.criteria],
         }
         return joined
+
+    def before_due(self, criterion: Criterion) -> list[str]:
+        """Say that a target whose day is still to come is only compared with today."""
+        due = criterion.required.due if criterion.required else None
+        if due is None or self.as_of >= due:
+            return []
+        return [str(getattr(_BEFORE_DUE.format(due=f"{due:%d/%m/%Y}"), self.language))]
 
     def may_exceed(self, criterion: Criterion) -> bool:
         code = criterion.indicator

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from app.rules.cases import Case
-from app.rules.casework import CaseFault, Worked, disagreements, uncovered, work_out
+from app.rules.casework import EVERYTHING, CaseFault, Worked, disagreements, uncovered, work_out
 from app.rules.errors import CheckFailed, Fault, RulesetFaults, Text
 from app.rules.evaluate import Compiled, codes_in, conditions_of
 from app.rules.indicators import Indicator
@@ -40,8 +40,12 @@ class Entry(msgspec.Struct, frozen=True):
         return self.parsed.source.path, self.parsed.source.line(("ruleset",))
 
     def covering(self, criterion_id: str) -> tuple[Worked, ...]:
-        """Return the cases that name this criterion themselves."""
-        return tuple(one for one in self.cases if criterion_id in one.case.expect)
+        """Return the cases that say themselves how this criterion comes out."""
+        return tuple(
+            one
+            for one in self.cases
+            if criterion_id in one.case.expect or EVERYTHING in one.case.expect
+        )
 
 
 class Registry(msgspec.Struct, frozen=True):

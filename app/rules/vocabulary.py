@@ -116,6 +116,15 @@ LEVELS: Final = {
     "hamlet": Text("thôn, ấp, khu dân cư", "hamlet"),
 }
 
+# Which types of unit there are at each level; a nation has none.
+TYPES: Final = {
+    "nation": (),
+    "province": ("tinh", "thanh_pho"),
+    "district": ("huyen", "quan", "thi_xa", "thanh_pho"),
+    "commune": ("xa", "phuong", "thi_tran", "dac_khu"),
+    "hamlet": ("ap", "thon", "khu_dan_cu"),
+}
+
 KINDS: Final = {
     "boolean": Text("có/không", "yes or no"),
     "count": Text("số đếm", "count"),
