@@ -516,9 +516,16 @@ def test_lines_are_counted_as_an_editor_counts_them(ntm: Ntm, tmp_path: Path, en
     assert set(complaints(ran)) == {6}
 
 
-def test_different_days_make_different_rows(evaluate: Evaluate) -> None:
-    ran = evaluate(ratio(1, 2, on="2024-01-01"), ratio(1, 2, on="2024-12-31"))
-    assert ran.code == 0
+def test_two_days_for_one_code_are_refused(evaluate: Evaluate) -> None:
+    """A code can mean two units; none of the two values is chosen in silence."""
+    ran = evaluate(
+        ratio(1, 2, on="2024-01-01"),
+        row(WEBSITE, value="true"),
+        row(WEBSITE, value="true", unit="08497", on="2024-12-31"),
+        ratio(1, 2, on="2024-12-31"),
+    )
+    assert ran.code == 1
+    assert set(complaints(ran)) == {5}
 
 
 # --- files that are no such table ----------------------------------------------------------------

@@ -18,20 +18,22 @@ def json_bytes(value: Any) -> bytes:
     return _encoder.encode(value)
 
 
+def manners(language: str) -> dict[str, str]:
+    """Return the headers that every answer of ours carries."""
+    return {
+        "content-language": language,
+        "vary": "Accept-Language",
+        "x-content-type-options": "nosniff",
+    }
+
+
 def answer(
     request: Request, value: Any, language: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer a read: 200 with an ETag, or 304 when the caller holds this very answer."""
     body = json_bytes(value)
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    sent = {
-        "etag": tag,
-        "cache-control": "no-cache",
-        "content-language": language,
-        "vary": "Accept-Language",
-        "x-content-type-options": "nosniff",
-        **(headers or {}),
-    }
+    sent = manners(language) | {"etag": tag, "cache-control": "no-cache"} | dict(headers or {})
     known = [
         one.strip().removeprefix("W/")
         for one in request.headers.get("if-none-match", "").split(",")

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.api.answers import json_bytes
+from app.api.answers import json_bytes, manners
 from app.api.language import preferred
 from app.api.problems import PROBLEMS, Problem, refusal
 from app.domain.refusals import Complaint, Refused, pointer
@@ -94,14 +94,8 @@ def render(request: Request, problem: Problem) -> Response:
             for one in problem.errors[:MOST_ERRORS]
         ],
     }
-    headers = {
-        **(problem.headers or {}),
-        "content-language": language,
-        "vary": "Accept-Language",
-        "x-content-type-options": "nosniff",
-    }
-    content = b"" if request.method == "HEAD" else json_bytes(body)
-    return Response(content, status, headers, MEDIA_TYPE)
+    headers = manners(language) | dict(problem.headers or {})
+    return Response(json_bytes(body), status, headers, MEDIA_TYPE)
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
-from app.api.answers import json_bytes
+from app.api.answers import json_bytes, manners
 from app.api.deps import Reader, Rules
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
@@ -229,12 +229,7 @@ async def preview(
     subject = body.subject()
     compiled, judgement = judge(rules, body.ruleset, subject)
     verdict = explain(compiled, judgement, subject.unit.shown(), language, texts)
-    headers = {
-        "cache-control": "no-store",
-        "content-language": language,
-        "vary": "Accept-Language",
-        "x-content-type-options": "nosniff",
-    }
+    headers = manners(language) | {"cache-control": "no-store"}
     return Response(json_bytes(verdict), 200, headers, "application/json")
 
 

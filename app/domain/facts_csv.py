@@ -58,11 +58,23 @@ def read_rows(
     """Return the good rows and everything that is wrong with the others."""
     complaints: list[RowComplaint] = []
     rows: list[Row] = []
-    seen: dict[tuple[str, str, str, str], int] = {}
+    seen: dict[tuple[str, str, str], int] = {}
+    days: dict[str, tuple[str, int]] = {}
     for line, cells in _cells(content, complaints):
         bad = len(complaints)
         row = _row(line, cells, catalogue, complaints)
-        key = (cells["unit"], cells["on"], cells["period"], cells["indicator"])
+        day, since = cells["on"], line
+        if day:
+            day, since = days.setdefault(cells["unit"], (day, line))
+        if day != cells["on"]:
+            message = Text(
+                f"dòng {since} ghi ngày khác cho cùng mã đơn vị; mã có thể chỉ hai đơn vị khác "
+                "nhau, hãy tách thành hai tệp",
+                f"line {since} gives another day for the same code, which may mean two different "
+                "units; use two files",
+            )
+            complaints.append(RowComplaint(line, "on", "two-days", message))
+        key = (cells["unit"], cells["period"], cells["indicator"])
         first = seen.setdefault(key, line)
         if first != line:
             message = Text(

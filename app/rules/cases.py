@@ -17,8 +17,6 @@ from app.rules.vocabulary import Level, Outcome
 
 _RATIO = re.compile(r"^([0-9]+)/([0-9]+)$")
 
-Shorthand = bool | int | str | tuple[str, ...]
-
 
 class Chosen(Model):
     """A pilot designation of the unit."""

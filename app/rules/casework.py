@@ -18,8 +18,6 @@ from app.rules.verdict import Designation, Inputs, Judgement, Member, Result
 from app.rules.vocabulary import MET, NO_CRITERION, NOT_MET, UNDETERMINED
 
 EVERYTHING: Final = "*"
-# Keys of `expect` and `reasons` that speak of the whole verdict instead of one criterion.
-WHOLE: Final = ("overall", "all_items")
 
 
 class Worked(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from app.rules.cases import Case
 from app.rules.document import Document, Exemption, InForce, Scope
 from app.rules.errors import Misfit
 from app.rules.indicators import Bilingual, Code, Condition, Identifier, Indicator, Model, Words
-from app.rules.vocabulary import Level, Operator
+from app.rules.vocabulary import Basis, Level, Operator
 
 
 def _exact(value: object) -> object:
@@ -226,7 +226,7 @@ class Ruleset(Model):
     document: Document
     in_force: InForce
     scope: Scope
-    overall: Literal["explicit", "inferred", "none"]
+    overall: Basis
     statement: Statement | None = None
     exemption: Exemption | None = None
     criteria: tuple[Criterion, ...] = Field(strict=False, min_length=1)
