@@ -1,0 +1,260 @@
+"""The process that runs the embedded server: starts it, mends it, stops it after its last user.
+
+Started by `app.embedded.Embedded` as `python -m app.embedded.supervisor FOLDER`. It tells one
+line of JSON on standard output, `{"failed": null}` or `{"failed": [vi, en]}`, and goes on alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from app.embedded import DATABASE, OWNER, SERVICE
+from app.embedded.cluster import Cluster, EmbeddedFailed, as_user, binaries, reachable, run
+from app.embedded.locks import Lock, connects
+from app.rules.errors import Text
+
+_PAUSE: Final = 0.2  # seconds between looks at the server and at its users
+_STOPPING: Final = 30.0  # seconds a fast shutdown may take before it is made immediate
+_PR_SET_PDEATHSIG: Final = 1
+_SOCKET_FILES: Final = {".s.PGSQL.5432", ".s.PGSQL.5432.lock"}
+_HELD_BY_THE_DYING: Final = ("lock file", "pre-existing shared memory block")
+
+# What must be so for an acknowledged write to be safe, whatever a configuration file says; and
+# nothing of a statement's data goes into the log.
+_OPTIONS: Final = (
+    "listen_addresses=", "fsync=on", "synchronous_commit=on", "full_page_writes=on",
+    "timezone=UTC", "log_timezone=UTC", "log_min_error_statement=panic",
+    "log_parameter_max_length=0", "log_parameter_max_length_on_error=0", "log_checkpoints=off",
+    "max_connections=100",
+)  # fmt: skip
+
+# psql's \gexec runs what the query returns: CREATE DATABASE cannot stand in a DO block.
+_BOOTSTRAP: Final = f"""
+SELECT 'CREATE ROLE {SERVICE} LOGIN'
+ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{SERVICE}') \\gexec
+SELECT 'CREATE DATABASE {DATABASE} OWNER {OWNER}'
+ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}') \\gexec
+"""
+
+
+class Stopped(Exception):
+    """A signal asked the supervisor to stop."""
+
+
+class Server:
+    """The server process and its socket."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._account = cluster.account()
+        self._binaries = binaries(self._account)
+        if not cluster.check():
+            cluster.make(self._binaries, OWNER)
+        _remove_socket_of_the_killed(cluster.state)
+        self.socket = cluster.socket_folder()
+        self._said_before = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start and wait until it accepts connections; raise EmbeddedFailed when it cannot."""
+        self._cluster.state.unlink(missing_ok=True)
+        while True:
+            self._launch()
+            if self._wait_until_ready():
+                break
+            self._explain_failure()
+            time.sleep(_PAUSE)
+        self._bootstrap()
+        _write(self._cluster.state, {"socket": str(self.socket)})
+
+    def runs(self) -> bool:
+        """Tell whether the server process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """Shut down with a checkpoint; immediately when that takes too long."""
+        self._cluster.state.unlink(missing_ok=True)
+        if self._process is not None and self.runs():
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(_STOPPING)
+            except subprocess.TimeoutExpired:
+                self._process.send_signal(signal.SIGQUIT)
+                self._process.wait()
+        shutil.rmtree(self.socket, ignore_errors=True)
+
+    def _launch(self) -> None:
+        options = [part for option in _OPTIONS for part in ("-c", option)]
+        with (
+            reachable(self._cluster.data) as (path, descriptor),
+            self._cluster.log.open("ab") as log,
+        ):
+            self._said_before = log.tell()
+            self._process = subprocess.Popen(
+                [self._binaries / "postgres", "-D", path, "-k", self.socket, *options],
+                **as_user(self._account),
+                pass_fds=() if descriptor is None else (descriptor,),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one thread, one system call
+            )
+
+    def _wait_until_ready(self) -> bool:
+        while self.runs():
+            asked = [str(self._binaries / "pg_isready"), "-q", "-h", str(self.socket), "-t", "2"]
+            if connects(str(self.socket)) and run(asked, self._account).returncode == 0:
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _explain_failure(self) -> None:
+        """Raise unless an earlier server is still on its way out; then trying again helps."""
+        said = self._cluster.log.read_bytes()[self._said_before :].decode("utf-8", "replace")
+        if any(words in said for words in _HELD_BY_THE_DYING):
+            _end_orphan(self._cluster.data)
+            return
+        tail = said.strip()[-800:]
+        raise EmbeddedFailed(
+            Text(
+                f"PostgreSQL không khởi động được với {self._cluster.data}. Nếu thư mục bị hỏng, "
+                "hãy chuyển nó đi nơi khác rồi chạy `ntm db restore TỆP` với bản sao lưu gần "
+                f"nhất. PostgreSQL báo:\n{tail}",
+                f"PostgreSQL does not start with {self._cluster.data}. If the folder is damaged, "
+                "move it away and run `ntm db restore FILE` with your latest backup. "
+                f"PostgreSQL says:\n{tail}",
+            )
+        )
+
+    def _bootstrap(self) -> None:
+        made = subprocess.run(
+            [self._binaries / "psql", "-X", "-q", "-h", self.socket, "-U", OWNER, "-d", "postgres",
+             "-v", "ON_ERROR_STOP=1"],
+            **as_user(self._account),
+            cwd="/", input=_BOOTSTRAP, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if made.returncode:
+            raise EmbeddedFailed(Text(made.stderr.strip()[-500:], made.stderr.strip()[-500:]))
+
+
+def supervise(cluster: Cluster, tell: Callable[[Text | None], None]) -> None:
+    """Run the server of a folder until its last user has left or a signal comes."""
+    mine = Lock(cluster.supervisor_lock)
+    try:
+        mine.take(patience=10)
+    except TimeoutError:
+        return  # another supervisor is there; whoever started us waits for its server
+    users = Lock(cluster.users_lock)
+    server = None
+    try:
+        _keep_last_log(cluster.log)
+        server = Server(cluster)
+        server.start()
+        tell(None)
+        while not _deserted(users, cluster):
+            if not server.runs():
+                server.start()
+            time.sleep(_PAUSE)
+    except EmbeddedFailed as error:
+        tell(error.text)
+    except Stopped:
+        pass
+    finally:
+        if server is not None:
+            server.stop()
+        mine.release()
+        users.release()  # held until here: who comes now waits, then starts anew
+
+
+def _deserted(users: Lock, cluster: Cluster) -> bool:
+    """Tell whether the last user has left; then the lock stays ours until we are done."""
+    if not cluster.users_lock.exists():
+        return True
+    try:
+        users.take()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _end_orphan(data: Path) -> None:
+    """Stop a server whose supervisor is gone, if what its pid file says is true."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = (data / "postmaster.pid").read_text("utf-8").splitlines()
+        if connects(lines[4]):
+            os.kill(int(lines[0]), signal.SIGINT)
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """Return what lets the server stop (fast, with a checkpoint) when its supervisor is killed."""
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None, use_errno=True)
+    parent = os.getpid()
+
+    def arrange() -> None:
+        library.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return arrange
+
+
+def _keep_last_log(log: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        log.replace(log.with_suffix(".log.1"))
+
+
+def _remove_socket_of_the_killed(state: Path) -> None:
+    """Remove the folder that a supervisor could not remove itself."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        left = Path(json.loads(state.read_bytes())["socket"])
+        if left.name.startswith("ntm-") and set(os.listdir(left)) <= _SOCKET_FILES:
+            shutil.rmtree(left)
+
+
+def _write(path: Path, value: object) -> None:
+    making = path.with_suffix(".making")
+    making.write_text(json.dumps(value), "utf-8")
+    making.replace(path)
+
+
+def _tell(text: Text | None) -> None:
+    """Report once to whoever started us, then let go of its pipe."""
+    failed = None if text is None else [text.vi, text.en]
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps({"failed": failed}).encode() + b"\n")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Stopped
+
+
+def main() -> None:
+    """Leave the process that started us, then supervise."""
+    if os.fork():
+        os._exit(0)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _stop)
+    supervise(Cluster(Path(sys.argv[1])), _tell)
+
+
+if __name__ == "__main__":
+    main()
