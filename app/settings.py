@@ -3,19 +3,84 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import platformdirs
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Settings as read from the environment; none of them is a secret."""
+    """Settings as read from the environment; no secret has a default."""
 
     model_config = SettingsConfigDict(env_prefix="NTM_", frozen=True)
 
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="postgresql://… by which the service works; without it the embedded one.",
+    )
+    database_owner_url: SecretStr | None = Field(
+        default=None, description="postgresql://… of the owner, which alone migrates and loads."
+    )
+    database_pool: int = Field(
+        default=10, ge=1, le=1000, description="Connections a process keeps to the database."
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("ntm", appauthor=False),
+        description="Folder of the embedded database, the signing key and automatic backups.",
+    )
     rulesets_dir: Path | None = Field(
         default=None, description="Folder with rulesets of one's own: YAML files or sub-folders."
     )
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="Keys that sign tokens, made on first start; default: in the data folder.",
+    )
+    issuer: str = Field(
+        default="http://127.0.0.1:8000",
+        description="Address by which clients know the service; stands in every token.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Origins of dashboards in browsers, separated by commas."
+    )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="Largest request body that is read, in bytes."
+    )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(one.strip() for one in value.split(",") if one.strip())
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if one != "*" and not _is_origin(one):
+                raise ValueError(f"{one!r} is no origin like https://dashboard.example.vn")
+        return value
+
+    @field_validator("issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
+            raise ValueError(f"{value!r} is no address like https://ntm.example.gov.vn")
+        return value.rstrip("/")
+
+    @property
+    def keys(self) -> Path:
+        """Return the file of the signing keys."""
+        return self.signing_key_file or self.data_dir / "signing-keys.json"
+
+
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.netloc)
+        and not (parts.path or parts.query or parts.fragment)
     )

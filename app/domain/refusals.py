@@ -25,6 +25,22 @@ class Refused(Exception):
         super().__init__("; ".join(one.message.en for one in self.complaints))
 
 
+class Absent(Exception):
+    """What was named is not there, or not for this caller: the two look the same."""
+
+    def __init__(self, complaint: Complaint) -> None:
+        super().__init__(complaint.message.en)
+        self.complaint = complaint
+
+
+class Conflict(Exception):
+    """What was asked for contradicts what is on record already."""
+
+    def __init__(self, complaint: Complaint) -> None:
+        super().__init__(complaint.message.en)
+        self.complaint = complaint
+
+
 def pointer(*parts: str | int) -> str:
     """Return a JSON pointer (RFC 6901) to the place described by the parts.
 

@@ -1,12 +1,112 @@
-"""Search keys for Vietnamese text: what people type finds what is written."""
+"""Vietnamese text: the order of the dictionary, and keys by which what people type is found."""
 
 from __future__ import annotations
 
+import functools
+import re
 import unicodedata
+from typing import Final
+
+import msgspec
+
+_ALPHABET: Final = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
+# One ASCII character a letter, in the order of the alphabet; all above "!" and " ".
+_RANKS: Final = {letter: chr(ord("A") + rank) for rank, letter in enumerate(_ALPHABET)}
+# ngang, huyền, hỏi, ngã, sắc, nặng: the order of the tones in dictionaries.
+_TONES: Final = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u0323": "5"}
+# Đ, African Đ and Eth look alike and are typed for one another.
+_D_FAMILY: Final = str.maketrans("ÐðƉɖ", "ĐđĐđ")
+_INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_NUMBER: Final = re.compile(r"[0-9]+")
+_APOSTROPHES: Final = re.compile("['’‘ʼ`]")
+_BETWEEN: Final = re.compile(r"[^0-9a-zăâđêôơư]+")
+
+
+class TypeName(msgspec.Struct, frozen=True):
+    """A type of unit as people write it before a name."""
+
+    type: str
+    level: str
+    words: tuple[str, ...]
+
+
+TYPE_NAMES: Final = (
+    TypeName("thanh_pho", "province", ("thành phố", "tp")),
+    TypeName("tinh", "province", ("tỉnh",)),
+    TypeName("thanh_pho", "district", ("thành phố", "tp")),
+    TypeName("thi_xa", "district", ("thị xã", "tx")),
+    TypeName("quan", "district", ("quận", "q")),
+    TypeName("huyen", "district", ("huyện", "h")),
+    TypeName("thi_tran", "commune", ("thị trấn", "tt")),
+    TypeName("dac_khu", "commune", ("đặc khu",)),
+    TypeName("phuong", "commune", ("phường", "p")),
+    TypeName("xa", "commune", ("xã", "x")),
+    TypeName("khu_dan_cu", "hamlet", ("khu dân cư", "kdc")),
+    TypeName("thon", "hamlet", ("thôn",)),
+    TypeName("ap", "hamlet", ("ấp",)),
+)
 
 
 def search_key(text: str) -> str:
     """Return text without diacritics and case, Đ as d, white space folded."""
-    apart = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
+    clean = _INVISIBLE.sub("", text).translate(_D_FAMILY)
+    apart = unicodedata.normalize("NFD", clean.casefold().replace("đ", "d"))
     plain = "".join(char for char in apart if not unicodedata.combining(char))
     return " ".join(plain.split())
+
+
+def sort_key(text: str) -> str:
+    """Return an ASCII key that orders texts as Vietnamese dictionaries do, syllable by syllable.
+
+    Within a syllable letters come first, then the tone; numbers count as numbers.
+    """
+    return " ".join(key for key in map(_word_key, text.split()) if key)
+
+
+def name_key(text: str) -> str:
+    """Return a key that is equal for all ways to spell one name.
+
+    Case, white space, hyphens, apostrophes, composed or decomposed letters, the place of the
+    tone mark (Hoà, Hòa) and Đ or D make no difference; tones and vowels do.
+    """
+    return sort_key(_APOSTROPHES.sub("", text)).replace(_RANKS["đ"], _RANKS["d"])
+
+
+def split_type(text: str) -> tuple[frozenset[str], str]:
+    """Return the types that stand before a name (in any spelling), and the rest of the name."""
+    words = text.replace(".", " ").split()
+    keys = [_word_key(word).replace(_RANKS["đ"], _RANKS["d"]) for word in words]
+    for length in (3, 2, 1):
+        found = _TYPES_BY_KEY.get(tuple(keys[:length]))
+        if found and len(words) > length:
+            return found, " ".join(words[length:])
+    return frozenset(), " ".join(words)
+
+
+@functools.lru_cache(maxsize=65_536)
+def _word_key(word: str) -> str:
+    """Return the key of one word; what a hyphen or the like divides are several syllables."""
+    clean = unicodedata.normalize("NFC", _INVISIBLE.sub("", word).translate(_D_FAMILY)).lower()
+    apart = unicodedata.normalize("NFD", clean)
+    tone = next((_TONES[char] for char in apart if char in _TONES), "0")
+    letters = unicodedata.normalize("NFC", "".join(c for c in apart if c not in _TONES))
+    parts = [part for part in _BETWEEN.split(letters) if part]
+    if not parts:
+        return ""
+    spelled = (_NUMBER.sub(_padded, part) for part in parts)
+    return " ".join("".join(_RANKS.get(char, char) for char in one) for one in spelled) + f"!{tone}"
+
+
+def _padded(number: re.Match[str]) -> str:
+    return number[0].zfill(6)
+
+
+def _types_by_key() -> dict[tuple[str, ...], frozenset[str]]:
+    found: dict[tuple[str, ...], set[str]] = {}
+    for known in TYPE_NAMES:
+        for words in known.words:
+            found.setdefault(tuple(name_key(words).split()), set()).add(known.type)
+    return {key: frozenset(types) for key, types in found.items()}
+
+
+_TYPES_BY_KEY: Final = _types_by_key()

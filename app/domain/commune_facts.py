@@ -1,0 +1,193 @@
+"""What the register says of communes beyond names: area classes and pilot designations.
+
+Nothing on record is changed. Of several records of an area class for one day the latest counts;
+a designation recorded by mistake is followed by its withdrawal.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base
+from app.domain.refusals import Absent, Complaint, Conflict
+from app.domain.territory import Caller, Territorial, visible_to
+from app.domain.unit_lookup import Found
+from app.rules.errors import Text
+
+
+class UnitAttribute(Territorial, Base):
+    """An area class of a unit, true or false from one day up to, not including, another."""
+
+    __tablename__ = "unit_attribute"
+    __table_args__ = (CheckConstraint("valid_from < valid_to", name="order"),)
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    name: Mapped[str]
+    value: Mapped[bool]
+    valid_from: Mapped[datetime.date]
+    valid_to: Mapped[datetime.date | None]
+    source: Mapped[str]
+    recorded_at: Mapped[datetime.datetime] = mapped_column(server_default=func.now())
+    recorded_by: Mapped[int] = mapped_column(ForeignKey("client.id"))
+
+
+class Designation(Territorial, Base):
+    """A decision that chose a unit for a pilot model."""
+
+    __tablename__ = "designation"
+    __table_args__ = (
+        CheckConstraint("model in ('smart', 'ecom')", name="model"),
+        CheckConstraint("authority in ('central', 'province')", name="authority"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    model: Mapped[str]
+    authority: Mapped[str]
+    decision: Mapped[str]
+    decided_on: Mapped[datetime.date | None]
+    source: Mapped[str]
+    recorded_at: Mapped[datetime.datetime] = mapped_column(server_default=func.now())
+    recorded_by: Mapped[int] = mapped_column(ForeignKey("client.id"))
+
+
+class DesignationWithdrawal(Base):
+    """Why a designation on record does not count."""
+
+    __tablename__ = "designation_withdrawal"
+
+    designation_id: Mapped[int] = mapped_column(ForeignKey("designation.id"), primary_key=True)
+    reason: Mapped[str]
+    recorded_at: Mapped[datetime.datetime] = mapped_column(server_default=func.now())
+    recorded_by: Mapped[int] = mapped_column(ForeignKey("client.id"))
+
+
+class Attribute(msgspec.Struct, frozen=True):
+    """An area class as it is recorded; `until` is the first day on which it does not hold."""
+
+    name: str
+    value: bool
+    since: datetime.date
+    until: datetime.date | None
+    source: str
+
+
+async def record_attribute(
+    session: AsyncSession, caller: Caller, unit: Found, attribute: Attribute
+) -> bool:
+    """Record an area class; return False when the last record says the same already."""
+    last = await session.scalar(
+        select(UnitAttribute)
+        .where(UnitAttribute.unit_id == unit.id, UnitAttribute.name == attribute.name)
+        .order_by(UnitAttribute.id.desc())
+        .limit(1)
+    )
+    if last is not None and _same(last, attribute):
+        return False
+    session.add(
+        UnitAttribute(
+            **_of(unit),
+            name=attribute.name,
+            value=attribute.value,
+            valid_from=attribute.since,
+            valid_to=attribute.until,
+            source=attribute.source,
+            recorded_by=caller.id,
+        )
+    )
+    await session.flush()
+    return True
+
+
+async def designate(
+    session: AsyncSession, caller: Caller, unit: Found, given: dict[str, Any]
+) -> Designation:
+    """Record a designation; raise Conflict when the same decision is on record for the unit."""
+    await session.execute(select(func.pg_advisory_xact_lock(_DESIGNATING, unit.id)))
+    same = (
+        select(Designation.id)
+        .outerjoin(DesignationWithdrawal)
+        .where(
+            Designation.unit_id == unit.id,
+            Designation.model == given["model"],
+            Designation.decision == given["decision"],
+            DesignationWithdrawal.designation_id.is_(None),
+        )
+    )
+    if (await session.scalar(same)) is not None:
+        message = Text(
+            f"{unit.named} đã có quyết định này cho mô hình “{given['model']}”",
+            f"{unit.named} has this decision for the model “{given['model']}” already",
+        )
+        raise Conflict(Complaint("/decision", "duplicate", message))
+    recorded = Designation(**_of(unit), **given, recorded_by=caller.id)
+    session.add(recorded)
+    await session.flush()
+    return recorded
+
+
+async def withdraw(session: AsyncSession, caller: Caller, number: int, reason: str) -> None:
+    """Withdraw a designation; raise Absent outside the territory, Conflict the second time."""
+    statement = visible_to(caller, Designation).where(Designation.id == number)
+    found = (await session.scalars(statement.with_for_update())).one_or_none()
+    if found is None:
+        message = Text(
+            f"không có danh sách thí điểm số {number} trong địa bàn của bạn",
+            f"there is no designation {number} in your territory",
+        )
+        raise Absent(Complaint("/id", "not-found", message))
+    if await session.get(DesignationWithdrawal, number) is not None:
+        message = Text("đã được rút trước đó", "it was withdrawn before")
+        raise Conflict(Complaint("/id", "already-withdrawn", message))
+    session.add(DesignationWithdrawal(designation_id=number, reason=reason, recorded_by=caller.id))
+    await session.flush()
+
+
+# For each unit of a list; $1 is the day. An attribute's latest record for the day counts.
+COMMUNE_COLUMNS: Final = """,
+(SELECT json_object_agg(a.name, json_build_object(
+          'value', a.value, 'from', a.valid_from, 'to', a.valid_to, 'source', a.source))::text
+   FROM (SELECT DISTINCT ON (name) * FROM unit_attribute t
+          WHERE t.unit_id = u.id AND t.valid_from <= $1
+            AND (t.valid_to IS NULL OR t.valid_to > $1)
+          ORDER BY name, id DESC) a) AS attributes,
+(SELECT json_agg(json_build_object(
+          'id', g.id, 'model', g.model, 'authority', g.authority, 'decision', g.decision,
+          'date', g.decided_on, 'source', g.source) ORDER BY g.id)::text
+   FROM designation g
+  WHERE g.unit_id = u.id AND (g.decided_on IS NULL OR g.decided_on <= $1)
+    AND NOT EXISTS (SELECT FROM designation_withdrawal w WHERE w.designation_id = g.id)
+) AS designations
+"""
+_DESIGNATING: Final = 7411  # the first half of an advisory lock: recording designations
+
+
+def shown(unit: Found, row: asyncpg.Record) -> dict[str, Any]:
+    """Return a commune with its area classes and designations of the day."""
+    return unit.shown | {
+        "attributes": msgspec.json.decode(row["attributes"] or "{}"),
+        "designations": msgspec.json.decode(row["designations"] or "[]"),
+    }
+
+
+def _of(unit: Found) -> dict[str, Any]:
+    return {
+        "unit_id": unit.id,
+        "district_id": unit.district_id,
+        "province_id": unit.province_id,
+    }
+
+
+def _same(last: UnitAttribute, given: Attribute) -> bool:
+    return (last.value, last.valid_from, last.valid_to, last.source) == (
+        given.value,
+        given.since,
+        given.until,
+        given.source,
+    )

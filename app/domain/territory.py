@@ -1,0 +1,114 @@
+"""Territories: what a client may reach, past units included, and the one gate to territory rows.
+
+A territory is a unit of today and everything it descends from: a client of Vĩnh Long reaches the
+past of Trà Vinh. It resolves to arrays of ids, which rows carry unchanged from their writing on.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import asyncpg
+import msgspec
+from sqlalchemy import ColumnElement, ForeignKey, Select, any_, literal, or_, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import Integer
+
+from app.domain.unit_lookup import Found, with_predecessors
+
+
+class Territorial:
+    """Columns of every row that belongs to a unit: the unit and where it lay then."""
+
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
+    district_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"), index=True)
+    province_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"), index=True)
+
+
+Row = TypeVar("Row", bound=Territorial)
+
+
+class Territory(msgspec.Struct, frozen=True):
+    """The ids a territory reaches; `nation` reaches everything."""
+
+    nation: bool
+    units: frozenset[int]
+    districts: frozenset[int]
+    provinces: frozenset[int]
+
+    def reaches(self, unit: Found) -> bool:
+        """Tell whether a unit lies in the territory."""
+        return (
+            self.nation
+            or unit.id in self.units
+            or unit.district_id in self.districts
+            or unit.province_id in self.provinces
+        )
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who is calling: a client, what it may do and where."""
+
+    id: int
+    client_id: str
+    scopes: frozenset[str]
+    territory: Territory
+
+
+def visible_to(caller: Caller, rows: type[Row]) -> Select[Row]:
+    """Return the statement that every query on territory rows starts from."""
+    return select(rows).where(_reached(caller.territory, rows))
+
+
+def _reached(territory: Territory, rows: type[Territorial]) -> ColumnElement[bool]:
+    if territory.nation:
+        return true()
+    return or_(
+        rows.unit_id == any_(_array(territory.units)),
+        rows.district_id == any_(_array(territory.districts)),
+        rows.province_id == any_(_array(territory.provinces)),
+    )
+
+
+def _array(ids: frozenset[int]) -> ColumnElement[list[int]]:
+    return literal(sorted(ids), ARRAY(Integer))
+
+
+_HAMLETS: Final = "SELECT unit_id FROM unit_version WHERE parent_id = ANY($1::int[])"
+_KEPT: Final = 4096
+
+
+class Territories:
+    """Territories already resolved, for one revision of the register."""
+
+    def __init__(self) -> None:
+        self._revision = -1
+        self._known: dict[int, Territory] = {}
+
+    async def of(
+        self, connection: asyncpg.Connection, unit: int, level: str, revision: int
+    ) -> Territory:
+        """Return the territory of a unit; resolved once for each revision of the register."""
+        if revision != self._revision or len(self._known) >= _KEPT:
+            self._revision, self._known = revision, {}
+        known = self._known
+        if unit not in known:
+            known[unit] = await resolve(connection, unit, level)
+        return known[unit]
+
+
+async def resolve(connection: asyncpg.Connection, unit: int, level: str) -> Territory:
+    """Return the territory of a unit: itself, everything it descends from, what lies below."""
+    nothing: frozenset[int] = frozenset()
+    if level == "nation":
+        return Territory(True, nothing, nothing, nothing)
+    ids = await with_predecessors(connection, [unit])
+    below = [row["unit_id"] for row in await connection.fetch(_HAMLETS, ids)]
+    reached = frozenset(ids)
+    return Territory(
+        False,
+        units=reached | frozenset(below) if level in ("commune", "hamlet") else reached,
+        districts=reached if level in ("district", "commune") else nothing,
+        provinces=reached if level == "province" else nothing,
+    )

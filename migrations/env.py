@@ -1,0 +1,44 @@
+"""Where Alembic finds the connection and the tables.
+
+`app.database.schema` hands the connection over; the command `alembic` itself opens one as owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection
+from sqlalchemy.schema import CreateSchema
+
+from app.database import SCHEMA, Base, Database
+from app.domain import clients, commune_facts, units
+from app.settings import Settings
+
+TABLES_OF = (clients, commune_facts, units)  # imported, they stand in Base.metadata
+
+
+def migrate(connection: Connection) -> None:
+    """Run the revisions on a connection, in the transaction it is in."""
+    connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        compare_type=True,
+        compare_server_default=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def migrate_as_owner() -> None:
+    """Open the database as its owner, and run the revisions."""
+    async with Database(Settings()) as database, database.as_owner() as connection:
+        await connection.run_sync(migrate)
+
+
+given = context.config.attributes.get("connection")
+if given is None:
+    asyncio.run(migrate_as_owner())
+else:
+    migrate(given)

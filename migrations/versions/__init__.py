@@ -1,0 +1,1 @@
+"""One file a revision; each can be taken back."""
