@@ -17,6 +17,7 @@ _TONES: Final = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u
 # Đ, African Đ and Eth look alike and are typed for one another.
 _D_FAMILY: Final = str.maketrans("ÐðƉɖ", "ĐđĐđ")
 _INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_TONE: Final = re.compile("![0-5]")
 _NUMBER: Final = re.compile(r"[0-9]+")
 _APOSTROPHES: Final = re.compile("['’‘ʼ`]")
 _BETWEEN: Final = re.compile(r"[^0-9a-zăâđêôơư]+")
@@ -72,10 +73,22 @@ def name_key(text: str) -> str:
     return sort_key(_APOSTROPHES.sub("", text)).replace(_RANKS["đ"], _RANKS["d"])
 
 
+# The letters that remain when diacritics are left out: ă and â are a, and so on.
+PLAIN_RANKS: Final = (
+    "".join(_RANKS[letter] for letter in "ăâđêôơư"),
+    "".join(_RANKS[letter] for letter in "aadeoou"),
+)
+
+
+def loose_key(key: str) -> str:
+    """Return a name key without tones and diacritics: for what is typed without them."""
+    return _TONE.sub("", key).translate(str.maketrans(*PLAIN_RANKS))
+
+
 def split_type(text: str) -> tuple[frozenset[str], str]:
     """Return the types that stand before a name (in any spelling), and the rest of the name."""
     words = text.replace(".", " ").split()
-    keys = [_word_key(word).replace(_RANKS["đ"], _RANKS["d"]) for word in words]
+    keys = [loose_key(_word_key(word)) for word in words]
     for length in (3, 2, 1):
         found = _TYPES_BY_KEY.get(tuple(keys[:length]))
         if found and len(words) > length:
@@ -105,7 +118,7 @@ def _types_by_key() -> dict[tuple[str, ...], frozenset[str]]:
     found: dict[tuple[str, ...], set[str]] = {}
     for known in TYPE_NAMES:
         for words in known.words:
-            found.setdefault(tuple(name_key(words).split()), set()).add(known.type)
+            found.setdefault(tuple(loose_key(name_key(words)).split()), set()).add(known.type)
     return {key: frozenset(types) for key, types in found.items()}
 
 

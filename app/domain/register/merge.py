@@ -38,7 +38,8 @@ CREATE TEMP TABLE incoming (
 """,
     """
 CREATE TEMP TABLE incoming_edge (
-  from_unit varchar, to_unit varchar, effective_on date, extent varchar, source varchar) ON COMMIT DROP
+  from_unit varchar, to_unit varchar, effective_on date, extent varchar, source varchar)
+  ON COMMIT DROP
 """,
 )
 _NEW_UNITS: Final = """
