@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib import metadata
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from app.api import (
+    clients,
+    communes,
+    designations,
     documentation,
     errors,
     evaluations,
     health,
     indicators,
+    oauth,
     rulesets,
+    units,
     vocabulary,
 )
 from app.api.strict import HeadAsGet
+from app.api.tokens import Tokens
+from app.database import Database, driver_of, schema
 from app.discovery import load_registry
+from app.domain import register
+from app.domain.register import Progress
+from app.domain.signing_keys import SigningKeys
+from app.domain.territory import Territories
 from app.rules.registry import Registry
 from app.settings import Settings
 
@@ -45,10 +59,43 @@ class Service(FastAPI):
         return document
 
 
-def create_app(settings: Settings | None = None, registry: Registry | None = None) -> FastAPI:
-    """Return the application; raise RulesetFaults when any pack has a fault."""
+async def prepare(database: Database, progress: Progress) -> None:
+    """Bring a database to where the service can stand on it: schema, register, rights.
+
+    Raises DatabaseFailed with what to do. Without the owner's rights only checks remain.
+    """
+    await schema.upgrade(database)
+    async with database.as_owner() as connection:
+        driver = await driver_of(connection)
+        if not await register.is_loaded(driver):
+            await register.load(driver, progress)
+    await schema.check_service(database)
+    await database.engine.dispose()
+
+
+def create_app(
+    settings: Settings | None = None,
+    registry: Registry | None = None,
+    database: Database | None = None,
+) -> FastAPI:
+    """Return the application; raise RulesetFaults when any pack has a fault.
+
+    Without a database that was prepared, the application opens and prepares one when it starts.
+    """
     settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if database is not None:
+            yield
+            return
+        async with Database(settings) as opened:
+            await prepare(opened, _silently)
+            stand_on(app, settings, opened)
+            yield
+
     app = Service(
+        lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -62,9 +109,34 @@ def create_app(settings: Settings | None = None, registry: Registry | None = Non
     app.mount(documentation.STATIC, documentation.static_files())
     app.state.settings = settings
     app.state.registry = registry or load_registry(settings.rulesets_dir)
-    nouns = (documentation, health, vocabulary, rulesets, indicators, evaluations)
+    if database is not None:
+        stand_on(app, settings, database)
+    nouns = (
+        documentation, health, oauth, vocabulary, rulesets, indicators, evaluations, units,
+        communes, designations, clients,
+    )  # fmt: skip
     for noun in nouns:
         app.include_router(noun.router)
     app.add_middleware(HeadAsGet)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "Accept-Language"],
+            expose_headers=["ETag", "Link", "Location", "Retry-After", "WWW-Authenticate"],
+            max_age=600,
+        )
     errors.install(app)
     return app
+
+
+def stand_on(app: FastAPI, settings: Settings, database: Database) -> None:
+    """Give the application its database and its signing keys; raise KeysUnusable."""
+    app.state.database = database
+    app.state.tokens = Tokens(SigningKeys(settings.keys), settings.issuer)
+    app.state.territories = Territories()
+
+
+def _silently(*_: object) -> None:
+    """Show no progress: nobody is looking."""

@@ -27,8 +27,18 @@ def manners(language: str) -> dict[str, str]:
     }
 
 
+def created(value: Any, language: str, location: str | None = None, status: int = 201) -> Response:
+    """Answer a change that was made; `location` is where the new thing can be read."""
+    headers = manners(language) | ({"location": location} if location else {})
+    return Response(json_bytes(value), status, headers, "application/json")
+
+
 def answer(
-    request: Request, value: Any, language: str, headers: Mapping[str, str] | None = None
+    request: Request,
+    value: Any,
+    language: str,
+    headers: Mapping[str, str] | None = None,
+    media_type: str = "application/json",
 ) -> Response:
     """Answer a read: 200 with an ETag, or 304 when the caller holds this very answer."""
     body = json_bytes(value)
@@ -40,4 +50,4 @@ def answer(
     ]
     if tag in known or "*" in known:
         return Response(status_code=304, headers=sent)
-    return Response(body, 200, sent, "application/json")
+    return Response(body, 200, sent, media_type)

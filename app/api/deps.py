@@ -1,48 +1,62 @@
-"""What routes ask for: who is calling and may they, and the registry of rulesets."""
+"""What routes ask for: who is calling and may they, the database, the registry of rulesets."""
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
 
-import msgspec
 from fastapi import Depends, Request, Security
-from fastapi.security import SecurityScopes
+from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
+from fastapi.security import OAuth2
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.problems import Problem
+from app.api.tokens import Tokens
+from app.database import Database
+from app.domain import clients
+from app.domain.clients import SCOPES
+from app.domain.territory import Caller, Territories
 from app.rules.errors import Text
 from app.rules.registry import Registry
 
-SCOPES = {"read": Text("đọc dữ liệu", "read data")}
-
-
-class Caller(msgspec.Struct, frozen=True):
-    """Who is calling, with what scopes."""
-
-    scopes: frozenset[str]
-
-
-async def caller(request: Request, wanted: SecurityScopes) -> Caller:
-    """Return the caller; without client authentication only this host itself may call.
-
-    `app.api.strict` asks this before it reads anything of the request.
-    """
-    host = request.client.host if request.client else ""
-    try:
-        local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = False
-    if not local:
-        raise Problem(
-            "loopback-only",
-            Text(
-                "dịch vụ chưa xác thực máy khách nên chỉ trả lời yêu cầu từ chính máy này; "
-                "hãy gọi qua 127.0.0.1",
-                "the service does not authenticate clients yet and answers this host only; "
-                "call it through 127.0.0.1",
-            ),
+TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address
+_scheme = OAuth2(
+    flows=OAuthFlows(
+        clientCredentials=OAuthFlowClientCredentials(
+            tokenUrl=TOKEN_PATH, scopes={name: text.en for name, text in SCOPES.items()}
         )
-    return Caller(frozenset(wanted.scopes))
+    ),
+    scheme_name="client_credentials",
+    auto_error=False,
+)
+
+
+async def caller(request: Request, _: Annotated[str | None, Depends(_scheme)]) -> Caller:
+    """Return the caller, whom `app.api.strict` has let in before it read anything else."""
+    found: Caller = request.state.caller
+    return found
+
+
+async def let_in(request: Request, scopes: Iterable[str]) -> None:
+    """Recognise the caller by its token and remember it; raise 401 or 403.
+
+    A token of a client that was revoked a moment ago is no token.
+    """
+    tokens: Tokens = request.app.state.tokens
+    sent = request.headers.getlist("authorization")
+    kind, _, token = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
+    grant = tokens.verify(token) if kind.lower() == "bearer" else None
+    if grant is None:
+        raise _nobody(given=bool(sent))
+    async with request.app.state.database.reading() as connection:
+        known: Territories = request.app.state.territories
+        found = await clients.recognise(connection, known, grant.client_id, grant.scopes)
+    if found is None:
+        raise _nobody(given=True)
+    missing = [scope for scope in scopes if scope not in found.scopes]
+    if missing:
+        raise _may_not(missing[0])
+    request.state.caller = found
 
 
 async def registry(request: Request) -> Registry:
@@ -51,5 +65,53 @@ async def registry(request: Request) -> Registry:
     return found
 
 
+async def database(request: Request) -> Database:
+    """Return the database."""
+    found: Database = request.app.state.database
+    return found
+
+
+async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
+    """Yield the one transaction of a request, committed before the answer is sent."""
+    found: Database = request.app.state.database
+    async with found.transaction() as session:
+        yield session
+
+
 Reader = Annotated[Caller, Security(caller, scopes=["read"])]
+Recorder = Annotated[Caller, Security(caller, scopes=["values:write"])]
+Administrator = Annotated[Caller, Security(caller, scopes=["clients:admin"])]
 Rules = Annotated[Registry, Depends(registry)]
+Data = Annotated[Database, Depends(database)]
+# `scope="function"`: otherwise the code after `yield` runs after the answer, and a commit that
+# fails would have been answered with 201.
+Transaction = Annotated[AsyncSession, Depends(transaction, scope="function")]
+
+
+def _nobody(*, given: bool) -> Problem:
+    """Return the one answer to every token that is none; it does not say what was wrong."""
+    error = ', error="invalid_token"' if given else ""
+    return Problem(
+        "invalid-token",
+        Text(
+            f"thiếu hoặc sai mã truy cập; hãy lấy mã mới tại POST {TOKEN_PATH} và gửi trong tiêu "
+            "đề Authorization: Bearer",
+            f"the access token is missing or not valid; get a new one from POST {TOKEN_PATH} and "
+            "send it in the header Authorization: Bearer",
+        ),
+        headers={"www-authenticate": f'Bearer realm="ntm"{error}'},
+    )
+
+
+def _may_not(scope: str) -> Problem:
+    return Problem(
+        "insufficient-scope",
+        Text(
+            f"việc này cần quyền “{scope}”; hãy xin mã có quyền đó, hoặc hỏi người quản trị",
+            f"this needs the scope “{scope}”; ask for a token with it, or whoever administers "
+            "your client",
+        ),
+        headers={
+            "www-authenticate": f'Bearer realm="ntm", error="insufficient_scope", scope="{scope}"'
+        },
+    )

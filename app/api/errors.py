@@ -16,7 +16,8 @@ from starlette.responses import Response
 from app.api.answers import json_bytes, manners
 from app.api.language import preferred
 from app.api.problems import PROBLEMS, Problem, refusal
-from app.domain.refusals import Complaint, Refused, pointer
+from app.database.failures import UNAVAILABLE, DatabaseFailed
+from app.domain.refusals import Absent, Complaint, Conflict, Forbidden, Refused, pointer
 from app.rules.errors import CheckFailed, Text
 from app.rules.facts import printable
 
@@ -50,18 +51,21 @@ class ProblemDocument(BaseModel):
 # Python's own phrases change between its versions; the description must not.
 _DESCRIPTIONS = {
     400: "The request cannot be read",
-    403: "Not from here",
+    401: "There is no valid access token",
+    403: "The token lacks a scope",
     404: "Not found",
+    409: "It contradicts what is on record",
     413: "The body is too large",
     415: "The body is of another media type",
     422: "Something in the request is wrong; every fault is listed with its place",
     500: "The service failed",
+    503: "The database does not answer or the service is overloaded; try again",
 }
 
 
 def problem_responses(*statuses: int, everyone: bool = False) -> dict[int | str, dict[str, Any]]:
     """Return what OpenAPI says of an operation's error answers; `everyone` may call it."""
-    always = {500} if everyone else {403, 500}
+    always = {500} if everyone else {401, 403, 500, 503}
     schema = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
     return {
         status: {"description": _DESCRIPTIONS[status], "content": {MEDIA_TYPE: schema}}
@@ -74,6 +78,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Absent, _single)
+    app.add_exception_handler(Conflict, _single)
+    app.add_exception_handler(Forbidden, _single)
+    app.add_exception_handler(DatabaseFailed, _database_failed)
     app.add_exception_handler(CheckFailed, _check_failed)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -116,6 +124,21 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     return render(request, refusal(error.complaints))
+
+
+async def _single(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Absent | Conflict | Forbidden)
+    complaint = error.complaint
+    return render(request, Problem(complaint.code, complaint.message, [complaint]))
+
+
+async def _database_failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DatabaseFailed)
+    _log.error("database failed: %s", error.code)
+    code, text = error.code, error.text
+    if code not in PROBLEMS:  # what is wrong with it concerns the operator alone
+        code, text = UNAVAILABLE
+    return render(request, Problem(code, text, headers={"retry-after": "2"}))
 
 
 async def _check_failed(request: Request, error: Exception) -> Response:

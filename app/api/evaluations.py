@@ -19,24 +19,21 @@ from app.api.shapes import (
     RequiredShape,
     Strict,
     Words,
+    today,
     yes_or_no,
 )
 from app.api.strict import StrictRoute
+from app.api.unit_shapes import UnitType
 from app.domain.evaluations import Described, Subject, judge
+from app.domain.units import CODE_PATTERN
 from app.rules.explain import explain
 from app.rules.verdict import Designation
 from app.rules.vocabulary import Level
 
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], route_class=StrictRoute)
 
-UnitType = Literal[
-    "tinh", "thanh_pho", "quan", "huyen", "thi_xa", "xa", "phuong", "thi_tran", "dac_khu",
-    "ap", "thon", "khu_dan_cu",
-]  # fmt: skip
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-UnitCode = Annotated[
-    str, StringConstraints(pattern=r"^(VN|[0-9]{2}|[0-9]{3}|[0-9]{5}(-[0-9]{2,3})?)$")
-]
+UnitCode = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
 
 
 class DesignationIn(Strict):
@@ -240,8 +237,3 @@ def described(unit: MemberUnit) -> Described:
         attributes = unit.attributes
         designations = [Designation(one.date, one.decision, one.model) for one in unit.designations]
     return Described(unit.level, unit.code, unit.type, unit.name, attributes, designations)
-
-
-def today() -> datetime.date:
-    """Return the day it is in Vietnam (UTC+7 all year)."""
-    return datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=7))).date()

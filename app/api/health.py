@@ -7,13 +7,11 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from app.api.deps import Rules
+from app.api.deps import Data, Rules
 from app.api.errors import problem_responses
 from app.api.strict import StrictRoute
 
-router = APIRouter(
-    tags=["health"], route_class=StrictRoute, responses=problem_responses(422, everyone=True)
-)
+router = APIRouter(tags=["health"], route_class=StrictRoute)
 
 
 class Alive(BaseModel):
@@ -23,20 +21,29 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """The service can judge: how many rulesets and indicators are loaded."""
+    """The service can judge and the database answers: what is loaded."""
 
     status: Literal["ok"]
     rulesets: int
     indicators: int
+    units: int
 
 
-@router.get("/livez", summary="Is the process alive?")
+@router.get(
+    "/livez", summary="Is the process alive?", responses=problem_responses(422, everyone=True)
+)
 async def livez() -> Alive:
     """Answer whenever the process runs."""
     return Alive(status="ok")
 
 
-@router.get("/readyz", summary="Is the service ready?")
-async def readyz(rules: Rules) -> Ready:
-    """Answer when all packs are loaded and checked."""
-    return Ready(status="ok", rulesets=len(rules.entries), indicators=len(rules.indicators))
+@router.get(
+    "/readyz", summary="Is the service ready?", responses=problem_responses(422, 503, everyone=True)
+)
+async def readyz(rules: Rules, data: Data) -> Ready:
+    """Answer when all packs are loaded and checked and the database answers."""
+    async with data.reading() as connection:
+        units = await connection.fetchval("SELECT count(*) FROM unit")
+    return Ready(
+        status="ok", rulesets=len(rules.entries), indicators=len(rules.indicators), units=units
+    )

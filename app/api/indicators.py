@@ -115,7 +115,14 @@ async def list_indicators(
         and (level is None or level in one.levels)
         and (q is None or _matches(one, q))
     ]
-    filters = {"ruleset": ruleset, "theme": theme, "kind": kind, "level": level, "q": q}
+    filters = {
+        "list": "indicators",
+        "ruleset": ruleset,
+        "theme": theme,
+        "kind": kind,
+        "level": level,
+        "q": q,
+    }
     shown, following = page(found, lambda one: one.code, limit, cursor, filters)
     body = {"items": [_summary(one) for one in shown], "next": following}
     return answer(request, body, language, links(request, following))

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
@@ -14,7 +15,7 @@ from fastapi import Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from app.api.problems import refusal
+from app.api.problems import Problem, refusal
 from app.domain.refusals import Complaint
 from app.rules.errors import Text
 
@@ -47,14 +48,68 @@ def page(
     filters: Mapping[str, str | None],
 ) -> tuple[list[Item], str | None]:
     """Return one page of items sorted by `key`, and the cursor of the next page or None."""
-    bound = hashlib.sha256(json.dumps(filters, sort_keys=True).encode()).hexdigest()[:12]
-    after = _after(cursor, bound) if cursor is not None else ""
-    rest = [item for item in items if key(item) > after]
-    shown = rest[:limit]
-    if len(rest) <= limit:
+    after = read_cursor(cursor, filters, 1)
+    rest = [item for item in items if after is None or key(item) > after[0]]
+    return cut(rest, lambda item: [key(item)], limit, filters)
+
+
+def cut(
+    found: Sequence[Item],
+    place: Callable[[Item], Sequence[str]],
+    limit: int,
+    filters: Mapping[str, str | None],
+) -> tuple[list[Item], str | None]:
+    """Return the first `limit` of what was found, and the cursor of the rest, if there is any."""
+    shown = list(found[:limit])
+    if len(found) <= limit:
         return shown, None
-    plain = json.dumps([bound, key(shown[-1])]).encode()
-    return shown, base64.urlsafe_b64encode(plain).decode().rstrip("=")
+    return shown, make_cursor(filters, place(shown[-1]))
+
+
+def read_cursor(
+    cursor: str | None, filters: Mapping[str, str | None], parts: int
+) -> list[str] | None:
+    """Return the place in the order that a cursor of this list and these filters names."""
+    if cursor is None:
+        return None
+    after = _after(cursor, filters)
+    if len(after) == parts:
+        return after
+    raise _no_cursor()
+
+
+def read_number(cursor: str | None, filters: Mapping[str, str | None]) -> int:
+    """Return the number after which a page begins, in lists in the order of their making."""
+    if cursor is None:
+        return 0
+    after = _after(cursor, filters)
+    if len(after) == 1 and re.fullmatch("[0-9]{1,9}", after[0]):
+        return int(after[0])
+    raise _no_cursor()
+
+
+def _after(cursor: str, filters: Mapping[str, str | None]) -> list[str]:
+    """Return the parts of a cursor of these filters; none when it is not one."""
+    try:
+        plain = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        found, *after = json.loads(plain)
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        return []
+    return after if found == _bound(filters) and all(map(_is_plain, after)) else []
+
+
+def _no_cursor() -> Problem:
+    message = Text(
+        "con trỏ không hợp lệ hoặc thuộc bộ lọc khác; hãy gọi lại từ trang đầu, không có cursor",
+        "the cursor is not valid or belongs to other filters; start again without cursor",
+    )
+    return refusal([Complaint("/cursor", "invalid-cursor", message)])
+
+
+def make_cursor(filters: Mapping[str, str | None], after: Sequence[str]) -> str:
+    """Return the cursor of the page that begins after a place in the order."""
+    plain = json.dumps([_bound(filters), *after]).encode()
+    return base64.urlsafe_b64encode(plain).decode().rstrip("=")
 
 
 def links(request: Request, following: str | None) -> dict[str, str]:
@@ -65,16 +120,10 @@ def links(request: Request, following: str | None) -> dict[str, str]:
     return {"link": f'<{request.url.path}?{urlencode(query)}>; rel="next"'}
 
 
-def _after(cursor: str, bound: str) -> str:
-    try:
-        plain = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        found, after = json.loads(plain)
-        if found == bound and isinstance(after, str):
-            return after
-    except (ValueError, TypeError, binascii.Error, RecursionError):
-        pass
-    message = Text(
-        "con trỏ không hợp lệ hoặc thuộc bộ lọc khác; hãy gọi lại từ trang đầu, không có cursor",
-        "the cursor is not valid or belongs to other filters; start again without cursor",
-    )
-    raise refusal([Complaint("/cursor", "invalid-cursor", message)])
+def _bound(filters: Mapping[str, str | None]) -> str:
+    return hashlib.sha256(json.dumps(filters, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _is_plain(part: Any) -> bool:
+    """Tell whether a part of a cursor is text that a database takes: cursors can be forged."""
+    return isinstance(part, str) and "\x00" not in part and part.isprintable()

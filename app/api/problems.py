@@ -14,16 +14,23 @@ from app.rules.errors import Text
 PROBLEMS: Final[Mapping[str, tuple[int, Text]]] = {
     "bad-request": (400, Text("Yêu cầu không hợp lệ", "Bad request")),
     "malformed-json": (400, Text("Nội dung không phải JSON hợp lệ", "The body is not valid JSON")),
-    "loopback-only": (
+    "invalid-token": (401, Text("Chưa xác thực", "Not authenticated")),
+    "insufficient-scope": (403, Text("Không đủ quyền", "A scope is missing")),
+    "scope-not-held": (
         403,
-        Text(
-            "Dịch vụ hiện chỉ trả lời trên chính máy này", "The service answers on this host only"
-        ),
+        Text("Không thể cấp quyền mình không có", "A scope one lacks cannot be granted"),
     ),
     "not-found": (404, Text("Không tìm thấy", "Not found")),
     "ruleset-not-found": (404, Text("Không tìm thấy bộ quy tắc", "Ruleset not found")),
     "indicator-not-found": (404, Text("Không tìm thấy chỉ số", "Indicator not found")),
+    "unit-not-found": (404, Text("Không tìm thấy đơn vị hành chính", "Unit not found")),
+    "outside-territory": (404, Text("Ngoài địa bàn của bạn", "Outside your territory")),
+    "client-not-found": (404, Text("Không tìm thấy máy khách", "Client not found")),
     "method-not-allowed": (405, Text("Phương thức không được hỗ trợ", "Method not allowed")),
+    "duplicate": (409, Text("Đã có trong hồ sơ", "It is on record already")),
+    "already-withdrawn": (409, Text("Đã được rút trước đó", "It was withdrawn before")),
+    "too-many-secrets": (409, Text("Đã đủ khoá bí mật", "There are enough secrets")),
+    "last-secret": (409, Text("Khoá bí mật cuối cùng", "The last secret")),
     "payload-too-large": (413, Text("Nội dung quá lớn", "The body is too large")),
     "unsupported-media-type": (
         415,
@@ -46,11 +53,18 @@ PROBLEMS: Final[Mapping[str, tuple[int, Text]]] = {
     "wrong-kind": (422, Text("Sai loại số liệu", "The value is of the wrong kind")),
     "wrong-level": (422, Text("Sai cấp đơn vị", "The unit is of the wrong level")),
     "out-of-range": (422, Text("Số ngoài phạm vi", "A number is out of range")),
+    "unknown-scope": (422, Text("Quyền không tồn tại", "The scope is not known")),
     "rule-check-failed": (
         500,
         Text("Phép kiểm tra của gói quy tắc bị lỗi", "A check of a rule pack failed"),
     ),
     "internal-error": (500, Text("Lỗi nội bộ", "Internal error")),
+    "database-unavailable": (
+        503,
+        Text("Cơ sở dữ liệu tạm thời không trả lời", "The database does not answer"),
+    ),
+    "query-timeout": (503, Text("Câu hỏi quá lâu", "The query took too long")),
+    "overloaded": (503, Text("Dịch vụ quá tải", "The service is overloaded")),
 }
 
 

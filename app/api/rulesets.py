@@ -108,9 +108,8 @@ async def list_rulesets(
         for entry in rules.entries.values()
         if level is None or level in _levels(entry.ruleset)
     ]
-    shown, following = page(
-        entries, lambda entry: entry.ruleset.ruleset, limit, cursor, {"level": level}
-    )
+    filters = {"list": "rulesets", "level": level}
+    shown, following = page(entries, lambda entry: entry.ruleset.ruleset, limit, cursor, filters)
     body = {"items": [_summary(entry) for entry in shown], "next": following}
     return answer(request, body, language, links(request, following))
 

@@ -36,6 +36,11 @@ Day = Annotated[
 ]
 
 
+def today() -> datetime.date:
+    """Return the day it is in Vietnam (UTC+7 all year)."""
+    return datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=7))).date()
+
+
 def yes_or_no(value: Any) -> bool:
     """Return the truth of a query parameter, which is `true` or `false` and nothing else."""
     if value in ("true", "false", True, False):
@@ -162,3 +167,14 @@ class ClauseShape(BaseModel):
     notes: list[str]
     cells: list[CellShape]
     evidence: list[EvidenceShape]
+
+
+class DesignationShape(BaseModel):
+    """A decision that chose the commune for a pilot model."""
+
+    id: int
+    model: str
+    authority: str
+    decision: str
+    date: datetime.date | None
+    source: str

@@ -11,10 +11,9 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from fastapi.security import SecurityScopes
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.deps import caller
+from app.api.deps import caller, let_in
 from app.api.problems import Problem, refusal
 from app.domain.refusals import Complaint, Refused, pointer
 from app.domain.strict_json import MalformedJson, read_json
@@ -81,11 +80,11 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
         known = frozenset(_query_names(self.dependant))
         takes_body = self.body_field is not None
-        guarded = _asks_who_calls(self.dependant)
+        scopes = _wanted_scopes(self.dependant)
 
         async def strict_handle(request: Request) -> Response:
-            if guarded:
-                await caller(request, SecurityScopes())
+            if scopes is not None:
+                await let_in(request, scopes)
             _check_query(request, known)
             if takes_body:
                 _check_media_type(request)
@@ -107,9 +106,14 @@ def _declared_length(request: Request) -> int:
     return int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 19 else 0
 
 
-def _asks_who_calls(dependant: Dependant) -> bool:
-    below = dependant.dependencies
-    return dependant.call is caller or any(_asks_who_calls(one) for one in below)
+def _wanted_scopes(dependant: Dependant) -> list[str] | None:
+    """Return the scopes that a route demands; None when everyone may call it."""
+    if dependant.call is caller:
+        return list(dependant.own_oauth_scopes or [])
+    for below in dependant.dependencies:
+        if (found := _wanted_scopes(below)) is not None:
+            return found
+    return None
 
 
 def _query_names(dependant: Dependant) -> Iterator[str]:

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import RootModel
 
 from app.api.answers import answer
-from app.api.deps import SCOPES, Reader
+from app.api.deps import Reader
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.problems import PROBLEMS
 from app.api.shapes import Words
 from app.api.strict import StrictRoute
+from app.domain.clients import SCOPES
 from app.rules import vocabulary as words
 from app.rules.errors import Text
 

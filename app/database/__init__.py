@@ -31,7 +31,7 @@ from app.embedded import DATABASE, OWNER, SERVICE, Embedded, EmbeddedFailed
 from app.rules.errors import Text
 from app.settings import Settings
 
-__all__ = ["OWNER", "SCHEMA", "SERVICE", "Base", "Database", "DatabaseFailed"]
+__all__ = ["OWNER", "SCHEMA", "SERVICE", "Base", "Database", "DatabaseFailed", "driver_of", "plain"]
 
 SCHEMA: Final = "ntm"
 _CONNECTING: Final = 5.0  # seconds until an unreachable host is given up
@@ -149,8 +149,7 @@ class Database:
         """Yield a plain connection as the service, for single statements that only read."""
         with translated():
             async with self.engine.connect() as connection:
-                pooled = await connection.get_raw_connection()
-                yield cast(asyncpg.Connection, pooled.driver_connection)
+                yield await driver_of(connection)
 
     @asynccontextmanager
     async def as_owner(self) -> AsyncIterator[AsyncConnection]:
@@ -162,6 +161,17 @@ class Database:
                     yield connection
         finally:
             await engine.dispose()
+
+
+async def plain(session: AsyncSession) -> asyncpg.Connection:
+    """Return the driver's connection of a session, for a statement within its transaction."""
+    return await driver_of(await session.connection())
+
+
+async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
+    """Return the driver's connection, for what the driver alone can do (COPY) or does faster."""
+    pooled = await connection.get_raw_connection()
+    return cast(asyncpg.Connection, pooled.driver_connection)
 
 
 def _engine(address: Address, pool: int, *, as_service: bool) -> AsyncEngine:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.rules.errors import Text
 
-_UNAVAILABLE: Final = (
+UNAVAILABLE: Final = (
     "database-unavailable",
     Text(
         "cơ sở dữ liệu tạm thời không trả lời; hãy thử lại sau ít giây",
@@ -67,14 +67,14 @@ def translated() -> Iterator[None]:
     except (OSError, asyncpg.InterfaceError) as error:
         # A statement that outlives its time limit is a TimeoutError, which is an OSError.
         slow = isinstance(error, asyncio.TimeoutError)
-        raise DatabaseFailed(*(_TOO_SLOW if slow else _UNAVAILABLE)) from error
+        raise DatabaseFailed(*(_TOO_SLOW if slow else UNAVAILABLE)) from error
     except asyncpg.PostgresError as error:
         _raise_if_known(error.sqlstate, error)
         raise
     except DBAPIError as error:
         _raise_if_known(getattr(error.orig, "sqlstate", None), error)
         if error.connection_invalidated or isinstance(error, InterfaceError | OperationalError):
-            raise DatabaseFailed(*_UNAVAILABLE) from error
+            raise DatabaseFailed(*UNAVAILABLE) from error
         raise
 
 
@@ -83,7 +83,7 @@ def _raise_if_known(sqlstate: str | None, error: Exception) -> None:
     if code in _SLOW_CODES:
         raise DatabaseFailed(*_TOO_SLOW) from error
     if code[:2] in _GONE_CLASSES:
-        raise DatabaseFailed(*_UNAVAILABLE) from error
+        raise DatabaseFailed(*UNAVAILABLE) from error
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base
-from app.domain.refusals import Absent, Complaint, Conflict, Refused, pointer
+from app.domain.refusals import Absent, Complaint, Conflict, Forbidden, Refused, pointer
 from app.domain.territory import Caller, Territorial, Territories, visible_to
 from app.domain.unit_lookup import Found, by_ids
 from app.rules.errors import Text
@@ -87,6 +87,18 @@ def check_scopes(scopes: Sequence[str], place: str = "/scopes") -> list[str]:
     if complaints:
         raise Refused(complaints)
     return sorted(set(scopes))
+
+
+def check_grantable(caller: Caller, scopes: Sequence[str]) -> None:
+    """Raise Refused for scopes that are not known, Forbidden for one that the caller lacks."""
+    check_scopes(scopes)
+    lacking = sorted(set(scopes) - caller.scopes)
+    if lacking:
+        message = Text(
+            f"mã truy cập của bạn không có quyền “{lacking[0]}” nên không thể cấp quyền đó",
+            f"your token does not have the scope “{lacking[0]}”, so you cannot grant it",
+        )
+        raise Forbidden(Complaint("/scopes", "scope-not-held", message))
 
 
 async def add(
@@ -191,6 +203,22 @@ async def territories(
     """Return the unit of each client's territory as it is today, by unit id."""
     ids = sorted({one.unit_id for one in clients})
     return {unit.id: unit for unit in await by_ids(connection, ids, on)}
+
+
+def shown(client: Client, unit: Found | None) -> dict[str, Any]:
+    """Return a client as it is shown; its unit may have ended by today."""
+    return {
+        "client_id": client.client_id,
+        "name": client.name,
+        "territory": unit.shown["code"] if unit else None,
+        "territory_unit": unit and {name: unit.shown[name] for name in _UNIT_FIELDS},
+        "scopes": client.scopes,
+        "created_at": client.created_at,
+        "revoked_at": client.revoked_at,
+    }
+
+
+_UNIT_FIELDS: Final = ("unit", "code", "level", "name")
 
 
 async def _new_secret(session: AsyncSession, client: Client) -> str:

@@ -12,13 +12,14 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base
 from app.domain.refusals import Absent, Complaint, Conflict
-from app.domain.territory import Caller, Territorial, visible_to
-from app.domain.unit_lookup import Found
+from app.domain.territory import EVERYWHERE, Caller, Territorial, Territory, visible_to
+from app.domain.unit_lookup import Found, by_ids, found, get_row
 from app.rules.errors import Text
 
 
@@ -66,6 +67,15 @@ class DesignationWithdrawal(Base):
     reason: Mapped[str]
     recorded_at: Mapped[datetime.datetime] = mapped_column(server_default=func.now())
     recorded_by: Mapped[int] = mapped_column(ForeignKey("client.id"))
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which designations to list."""
+
+    on: datetime.date | None = None
+    model: str | None = None
+    authority: str | None = None
+    under: Territory | None = None
 
 
 class Attribute(msgspec.Struct, frozen=True):
@@ -135,18 +145,21 @@ async def designate(
 async def withdraw(session: AsyncSession, caller: Caller, number: int, reason: str) -> None:
     """Withdraw a designation; raise Absent outside the territory, Conflict the second time."""
     statement = visible_to(caller, Designation).where(Designation.id == number)
-    found = (await session.scalars(statement.with_for_update())).one_or_none()
-    if found is None:
+    if (await session.scalars(statement)).one_or_none() is None:
         message = Text(
             f"không có danh sách thí điểm số {number} trong địa bàn của bạn",
             f"there is no designation {number} in your territory",
         )
         raise Absent(Complaint("/id", "not-found", message))
-    if await session.get(DesignationWithdrawal, number) is not None:
+    withdrawn = await session.scalar(
+        insert(DesignationWithdrawal)
+        .values(designation_id=number, reason=reason, recorded_by=caller.id)
+        .on_conflict_do_nothing()
+        .returning(DesignationWithdrawal.designation_id)
+    )
+    if withdrawn is None:
         message = Text("đã được rút trước đó", "it was withdrawn before")
         raise Conflict(Complaint("/id", "already-withdrawn", message))
-    session.add(DesignationWithdrawal(designation_id=number, reason=reason, recorded_by=caller.id))
-    await session.flush()
 
 
 # For each unit of a list; $1 is the day. An attribute's latest record for the day counts.
@@ -166,6 +179,65 @@ COMMUNE_COLUMNS: Final = """,
 ) AS designations
 """
 _DESIGNATING: Final = 7411  # the first half of an advisory lock: recording designations
+
+
+async def get(
+    connection: asyncpg.Connection, place: str, on: datetime.date, pointer: str = "/code"
+) -> dict[str, Any]:
+    """Return the commune with this code or key on a day; raise Absent as `unit_lookup.get`."""
+    row = await get_row(connection, place, on, pointer, COMMUNE_COLUMNS)
+    return shown(found(row, on), row)
+
+
+_DESIGNATIONS: Final = """
+SELECT g.id, g.model, g.authority, g.decision, g.decided_on, g.source, g.unit_id,
+       coalesce($1, g.decided_on, g.recorded_at::date) AS day
+  FROM designation g
+ WHERE ($2::varchar IS NULL OR g.model = $2) AND ($3::varchar IS NULL OR g.authority = $3)
+   AND g.id > $4
+   AND ($5 OR g.unit_id = ANY($6::int[]) OR g.district_id = ANY($7::int[])
+        OR g.province_id = ANY($8::int[]))
+   AND NOT EXISTS (SELECT FROM designation_withdrawal w WHERE w.designation_id = g.id)
+   AND ($1::date IS NULL OR (coalesce(g.decided_on, $1) <= $1 AND EXISTS (
+        SELECT FROM unit_version v WHERE v.unit_id = g.unit_id
+           AND (v.valid_from IS NULL OR v.valid_from <= $1)
+           AND (v.valid_to IS NULL OR v.valid_to > $1))))
+ ORDER BY g.id LIMIT $9
+"""
+
+
+async def designations(
+    connection: asyncpg.Connection, wanted: Wanted, limit: int, after: int
+) -> list[dict[str, Any]]:
+    """Return designations with their units, oldest record first, beginning after one.
+
+    With a day: those decided by then, of units that exist then. Without: all, each unit as it
+    was when it was chosen.
+    """
+    where = wanted.under or EVERYWHERE
+    rows = await connection.fetch(
+        _DESIGNATIONS, wanted.on, wanted.model, wanted.authority, after, where.nation,
+        list(where.units), list(where.districts), list(where.provinces), limit,
+    )  # fmt: skip
+    units = {
+        (day, unit.id): unit.shown
+        for day in {row["day"] for row in rows}
+        for unit in await by_ids(
+            connection, [row["unit_id"] for row in rows if row["day"] == day], day
+        )
+    }
+    return [
+        {
+            "id": row["id"],
+            "model": row["model"],
+            "authority": row["authority"],
+            "decision": row["decision"],
+            "date": row["decided_on"],
+            "source": row["source"],
+            "unit": units[row["day"], row["unit_id"]],
+        }
+        for row in rows
+    ]
 
 
 def shown(unit: Found, row: asyncpg.Record) -> dict[str, Any]:

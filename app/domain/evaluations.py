@@ -109,6 +109,17 @@ def unknown_ruleset(registry: Registry, id_: str) -> Text:
     )
 
 
+def unknown_attribute(registry: Registry, name: str) -> Text | None:
+    """Say that there is no such area class, and which there are; None when there is."""
+    known = [code for code, one in registry.indicators.items() if one.kind == "attribute"]
+    if name in known:
+        return None
+    return Text(
+        f"không có phân loại địa bàn “{printable(name)}”; các mã: {', '.join(known)}",
+        f"there is no area class “{printable(name)}”; known are: {', '.join(known)}",
+    )
+
+
 def _ruleset(registry: Registry, id_: str, complaints: list[Complaint]) -> Compiled | None:
     entry = registry.entries.get(id_)
     if entry is None:
@@ -158,13 +169,8 @@ def _check_members(members: Sequence[Described], complaints: list[Complaint]) ->
 
 
 def _check_attributes(registry: Registry, unit: Described, complaints: list[Complaint]) -> None:
-    known = [code for code, one in registry.indicators.items() if one.kind == "attribute"]
     for name in unit.attributes:
-        if name not in known:
-            message = Text(
-                f"không có phân loại địa bàn “{printable(name)}”; các mã: {', '.join(known)}",
-                f"there is no area class “{printable(name)}”; known are: {', '.join(known)}",
-            )
+        if (message := unknown_attribute(registry, name)) is not None:
             where = pointer("unit", "attributes", name)
             complaints.append(Complaint(where, "unknown-attribute", message))
 

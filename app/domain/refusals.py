@@ -41,6 +41,14 @@ class Conflict(Exception):
         self.complaint = complaint
 
 
+class Forbidden(Exception):
+    """The caller may not do what was asked for."""
+
+    def __init__(self, complaint: Complaint) -> None:
+        super().__init__(complaint.message.en)
+        self.complaint = complaint
+
+
 def pointer(*parts: str | int) -> str:
     """Return a JSON pointer (RFC 6901) to the place described by the parts.
 

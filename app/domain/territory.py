@@ -15,7 +15,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Integer
 
+from app.domain.refusals import Absent, Complaint
 from app.domain.unit_lookup import Found, with_predecessors
+from app.rules.errors import Text
 
 
 class Territorial:
@@ -45,6 +47,19 @@ class Territory(msgspec.Struct, frozen=True):
             or unit.district_id in self.districts
             or unit.province_id in self.provinces
         )
+
+    def require(self, unit: Found, pointer: str = "/code") -> None:
+        """Raise Absent unless a unit lies in the territory."""
+        if not self.reaches(unit):
+            message = Text(
+                f"{unit.named} không thuộc địa bàn của bạn; hãy dùng máy khách của địa bàn đó",
+                f"{unit.named} is not in your territory; use a client of that territory",
+            )
+            raise Absent(Complaint(pointer, "outside-territory", message))
+
+
+_NOTHING: Final[frozenset[int]] = frozenset()
+EVERYWHERE: Final = Territory(True, _NOTHING, _NOTHING, _NOTHING)
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -100,15 +115,14 @@ class Territories:
 
 async def resolve(connection: asyncpg.Connection, unit: int, level: str) -> Territory:
     """Return the territory of a unit: itself, everything it descends from, what lies below."""
-    nothing: frozenset[int] = frozenset()
     if level == "nation":
-        return Territory(True, nothing, nothing, nothing)
+        return EVERYWHERE
     ids = await with_predecessors(connection, [unit])
     below = [row["unit_id"] for row in await connection.fetch(_HAMLETS, ids)]
     reached = frozenset(ids)
     return Territory(
         False,
         units=reached | frozenset(below) if level in ("commune", "hamlet") else reached,
-        districts=reached if level in ("district", "commune") else nothing,
-        provinces=reached if level == "province" else nothing,
+        districts=reached if level in ("district", "commune") else _NOTHING,
+        provinces=reached if level == "province" else _NOTHING,
     )

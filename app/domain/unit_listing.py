@@ -71,3 +71,23 @@ async def page(
 def place_in_order(unit: Found) -> list[str]:
     """Return where a unit stands in the order of lists."""
     return [unit.sort_key, str(unit.shown["code"]), unit.key]
+
+
+def on_map(units: Sequence[Found]) -> dict[str, Any]:
+    """Return units as GeoJSON points (RFC 7946: longitude first); no point is known: null."""
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "id": unit.key,
+                "geometry": point
+                and {"type": "Point", "coordinates": [point["lon"], point["lat"]]},
+                "properties": {
+                    name: value for name, value in unit.shown.items() if name != "point"
+                },
+            }
+            for unit in units
+            for point in [unit.shown["point"]]
+        ],
+    }

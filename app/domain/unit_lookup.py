@@ -69,8 +69,6 @@ SOURCE: Final = f"""
   LEFT JOIN unit_version c ON c.unit_id = cu.id AND {_COVERS.format("c")}
  WHERE {_COVERS.format("v")}
 """
-_BY_PLACE: Final = f"SELECT {COLUMNS} {SOURCE} AND v.code = $2"
-_BY_KEY: Final = f"SELECT {COLUMNS} {SOURCE} AND u.key = $2"
 _BY_IDS: Final = f"SELECT {COLUMNS} {SOURCE} AND u.id = ANY($2::int[]) ORDER BY v.sort_key, v.code"
 _KNOWN_FROM: Final = datetime.date(2025, 1, 1)
 _VIETNAM: Final = {"unit": NATION, "code": NATION, "level": "nation", "name": "Việt Nam"}
@@ -119,11 +117,24 @@ async def get(
 
     Raises Absent, which names the successors of a unit that had ended by then.
     """
-    row = await connection.fetchrow(_BY_KEY if _is_key(place) else _BY_PLACE, on, place)
+    return found(await get_row(connection, place, on, pointer), on)
+
+
+async def get_row(
+    connection: asyncpg.Connection,
+    place: str,
+    on: datetime.date,
+    pointer: str = "/code",
+    more_columns: str = "",
+) -> asyncpg.Record:
+    """Return the row of a unit with more columns than COLUMNS; raises as `get` does."""
+    which = "u.key" if _is_key(place) else "v.code"
+    statement = f"SELECT {COLUMNS} {more_columns} {SOURCE} AND {which} = $2"
+    row = await connection.fetchrow(statement, on, place)
     if row is None:
         message = await _why_absent(connection, place, on)
         raise Absent(Complaint(pointer, "unit-not-found", message))
-    return found(row, on)
+    return row
 
 
 async def by_ids(

@@ -22,6 +22,8 @@ from app.domain.register.merge import UNCHANGED, Loaded, Progress, merge
 from app.domain.units import NATION
 from app.domain.vietnamese import name_key, search_key, sort_key, split_type
 
+__all__ = ["KNOWN_FROM", "Loaded", "Progress", "digest", "is_loaded", "load"]
+
 KNOWN_FROM: Final = datetime.date(2025, 1, 1)
 _KEYS_VERSION: Final = b"1"  # grows when the sort, name or search keys are made differently
 _UNITS: Final = "units.csv"

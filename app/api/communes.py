@@ -1,0 +1,301 @@
+"""Communes with their area classes, pilot designations and hamlets."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, Field, StringConstraints
+
+from app.api.answers import answer, created
+from app.api.deps import Data, Reader, Recorder, Rules, Transaction
+from app.api.errors import problem_responses
+from app.api.language import InLanguage
+from app.api.paging import Cursor, Limit, cut, links, read_cursor
+from app.api.problems import refusal
+from app.api.shapes import Day, DesignationShape, Strict, today
+from app.api.strict import StrictRoute
+from app.api.unit_shapes import CommuneInPath, On, Under, UnitPage, UnitShape, Words200
+from app.database import plain
+from app.domain import commune_facts, hamlets, unit_listing, unit_lookup
+from app.domain.commune_facts import COMMUNE_COLUMNS, Attribute
+from app.domain.evaluations import unknown_attribute
+from app.domain.refusals import Complaint
+from app.domain.unit_listing import Wanted
+from app.rules.errors import Text
+from app.rules.registry import Registry
+
+router = APIRouter(prefix="/v1/communes", tags=["communes"], route_class=StrictRoute)
+
+
+class AttributeShape(BaseModel):
+    """An area class; `to` is the first day on which it does not hold any more."""
+
+    value: bool
+    from_: datetime.date = Field(alias="from")
+    to: datetime.date | None
+    source: str
+
+
+class CommuneShape(UnitShape):
+    """A commune on a day, with what is recorded of it for that day."""
+
+    attributes: dict[str, AttributeShape]
+    designations: list[DesignationShape]
+
+
+class CommunePage(BaseModel):
+    """One page of communes."""
+
+    items: list[CommuneShape]
+    next: str | None
+
+
+class AttributeIn(Strict):
+    """An area class: true or false from a day up to, not including, another."""
+
+    value: bool
+    since: Day = Field(alias="from")
+    until: Day | None = Field(default=None, alias="to")
+    source: Words200
+
+
+class DesignationIn(Strict):
+    """A decision; only 969/QĐ-BNN-VPĐP and 1824/QĐ-BNN-VPĐP exempt from conditions."""
+
+    model: Literal["smart", "ecom"]
+    authority: Literal["central", "province"]
+    decision: Words200
+    date: Day | None = None
+    source: Words200
+
+    def recorded(self) -> dict[str, Any]:
+        """Return it in the words of the domain."""
+        return self.model_dump(exclude={"date"}) | {"decided_on": self.date}
+
+
+class HamletIn(Strict):
+    """A hamlet: its code is the commune's and two or three digits."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{5}-[0-9]{2,3}$")]
+    name: Words200
+    type: Literal["ap", "thon", "khu_dan_cu"]
+    valid_from: Day
+
+
+class Geometry(BaseModel):
+    """A GeoJSON point: longitude, latitude."""
+
+    type: Literal["Point"]
+    coordinates: list[float]
+
+
+class Feature(BaseModel):
+    """A commune on a map."""
+
+    type: Literal["Feature"]
+    id: str
+    geometry: Geometry | None
+    properties: dict[str, Any]
+
+
+class FeatureCollection(BaseModel):
+    """Communes on a map (RFC 7946)."""
+
+    type: Literal["FeatureCollection"]
+    features: list[Feature]
+
+
+@router.get(
+    "", summary="List communes", response_model=CommunePage, responses=problem_responses(404, 422)
+)
+async def list_communes(
+    request: Request,
+    _: Reader,
+    data: Data,
+    language: InLanguage,
+    under: Under = None,
+    on: On = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List communes of a day in Vietnamese order."""
+    filters = {"list": "communes", "under": under, "on": str(on)}
+    after, day = read_cursor(cursor, filters, parts=3), on or today()
+    async with data.reading() as connection:
+        above = await unit_lookup.get(connection, under, day, "/under") if under else None
+        wanted = Wanted(day, "commune", under=above)
+        found = await unit_listing.page(connection, wanted, limit + 1, after, COMMUNE_COLUMNS)
+    shown, following = cut(found, lambda one: unit_listing.place_in_order(one[0]), limit, filters)
+    items = [commune_facts.shown(unit, row) for unit, row in shown]
+    return answer(request, {"items": items, "next": following}, language, links(request, following))
+
+
+@router.get(
+    ".geojson",
+    summary="Read communes as points on a map",
+    response_class=Response,
+    responses=problem_responses(404, 422)
+    | {
+        200: {
+            "description": "All communes wanted, in Vietnamese order, not paged.",
+            "content": {"application/geo+json": {"schema": FeatureCollection.model_json_schema()}},
+        }
+    },
+)
+async def map_communes(
+    request: Request,
+    _: Reader,
+    data: Data,
+    language: InLanguage,
+    under: Under = None,
+    on: On = None,
+) -> Response:
+    """Read every commune of a day, or those under a unit, as GeoJSON points."""
+    day = on or today()
+    async with data.reading() as connection:
+        above = await unit_lookup.get(connection, under, day, "/under") if under else None
+        found = await unit_listing.page(connection, Wanted(day, "commune", under=above))
+    body = unit_listing.on_map([unit for unit, _ in found])
+    return answer(request, body, language, media_type="application/geo+json")
+
+
+@router.get(
+    "/{code}",
+    summary="Read a commune",
+    response_model=CommuneShape,
+    responses=problem_responses(404, 422),
+)
+async def read_commune(
+    request: Request,
+    _: Reader,
+    data: Data,
+    language: InLanguage,
+    code: CommuneInPath,
+    on: On = None,
+) -> Response:
+    """Read a commune with its area classes and designations of a day."""
+    day = on or today()
+    async with data.reading() as connection:
+        body = await commune_facts.get(connection, code, day)
+    return answer(request, body, language)
+
+
+@router.put(
+    "/{code}/attributes/{name}",
+    summary="Record an area class",
+    response_model=CommuneShape,
+    responses=problem_responses(400, 404, 413, 415, 422),
+)
+async def record_attribute(
+    caller: Recorder,
+    rules: Rules,
+    data: Data,
+    session: Transaction,
+    language: InLanguage,
+    code: CommuneInPath,
+    name: Annotated[str, Path(max_length=120)],
+    body: AttributeIn,
+) -> Response:
+    """Record an area class of a commune of one's territory; earlier records stay on record."""
+    _check_attribute(rules, name, body)
+    async with data.reading() as connection:
+        unit = await unit_lookup.get(connection, code, body.since)
+    caller.territory.require(unit)
+    attribute = Attribute(name, body.value, body.since, body.until, body.source)
+    await commune_facts.record_attribute(session, caller, unit, attribute)
+    return created(
+        await commune_facts.get(await plain(session), unit.key, body.since), language, status=200
+    )
+
+
+@router.post(
+    "/{code}/designations",
+    summary="Record a designation",
+    status_code=201,
+    response_model=CommuneShape,
+    responses=problem_responses(400, 404, 409, 413, 415, 422),
+)
+async def designate(
+    caller: Recorder,
+    data: Data,
+    session: Transaction,
+    language: InLanguage,
+    code: CommuneInPath,
+    body: DesignationIn,
+) -> Response:
+    """Record that a decision chose a commune of one's territory for a pilot model.
+
+    The code is that of the day of the decision, or of today when the day is not known.
+    """
+    day = body.date or today()
+    async with data.reading() as connection:
+        unit = await unit_lookup.get(connection, code, day)
+    caller.territory.require(unit)
+    await commune_facts.designate(session, caller, unit, body.recorded())
+    shown = await commune_facts.get(await plain(session), unit.key, day)
+    return created(shown, language, f"/v1/communes/{unit.key}")
+
+
+@router.get(
+    "/{code}/hamlets",
+    summary="List the hamlets of a commune",
+    response_model=UnitPage,
+    responses=problem_responses(404, 422),
+)
+async def list_hamlets(
+    request: Request,
+    _: Reader,
+    data: Data,
+    language: InLanguage,
+    code: CommuneInPath,
+    on: On = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List the hamlets of a commune on a day, in Vietnamese order."""
+    filters = {"list": "hamlets", "code": code, "on": str(on)}
+    after, day = read_cursor(cursor, filters, parts=3), on or today()
+    async with data.reading() as connection:
+        commune = await unit_lookup.get(connection, code, day)
+        wanted = Wanted(day, "hamlet", parent=commune)
+        found = [unit for unit, _ in await unit_listing.page(connection, wanted, limit + 1, after)]
+    shown, following = cut(found, unit_listing.place_in_order, limit, filters)
+    body = {"items": [unit.shown for unit in shown], "next": following}
+    return answer(request, body, language, links(request, following))
+
+
+@router.post(
+    "/{code}/hamlets",
+    summary="Enter a hamlet",
+    status_code=201,
+    response_model=UnitShape,
+    responses=problem_responses(400, 404, 409, 413, 415, 422),
+)
+async def add_hamlet(
+    caller: Recorder,
+    data: Data,
+    session: Transaction,
+    language: InLanguage,
+    code: CommuneInPath,
+    body: HamletIn,
+) -> Response:
+    """Enter a hamlet of a commune of one's territory; the commune is that of `valid_from`."""
+    async with data.reading() as connection:
+        commune = await unit_lookup.get(connection, code, body.valid_from)
+    caller.territory.require(commune)
+    id_ = await hamlets.add(session, commune, body.code, body.name, body.type, body.valid_from)
+    entered = (await unit_lookup.by_ids(await plain(session), [id_], body.valid_from))[0]
+    return created(entered.shown, language, f"/v1/units/{entered.key}")
+
+
+def _check_attribute(rules: Registry, name: str, body: AttributeIn) -> None:
+    complaints = []
+    if (message := unknown_attribute(rules, name)) is not None:
+        complaints.append(Complaint("/name", "unknown-attribute", message))
+    if body.until is not None and body.until <= body.since:
+        message = Text("“to” phải sau “from”", "“to” must be after “from”")
+        complaints.append(Complaint("/to", "wrong-value", message))
+    if complaints:
+        raise refusal(complaints)

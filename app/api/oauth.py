@@ -1,0 +1,276 @@
+"""Tokens for clients (RFC 6749, client credentials), and where to learn of it (RFC 8414, 7517).
+
+The token endpoint alone answers errors in the form of RFC 6749.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl, unquote_plus
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+
+from app.api.answers import answer, json_bytes, manners
+from app.api.deps import TOKEN_PATH, Data
+from app.api.errors import problem_responses
+from app.api.language import InLanguage, Language
+from app.api.problems import Problem
+from app.api.strict import StrictRequest, StrictRoute
+from app.api.tokens import Tokens
+from app.database import DatabaseFailed
+from app.domain import clients
+from app.domain.clients import SCOPES
+from app.domain.signing_keys import LIFETIME
+from app.rules.errors import Text
+
+router = APIRouter(tags=["tokens"], route_class=StrictRoute)
+_FIELDS: Final = ("grant_type", "client_id", "client_secret", "scope")
+_PLAIN: Final = re.compile(r"[\x20-\x7e]{1,200}")
+_NO_STORE: Final = {"cache-control": "no-store", "pragma": "no-cache"}
+
+
+class TokenAnswer(BaseModel):
+    """A token; `scope` lists what it may do."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    scope: str
+
+
+class TokenError(BaseModel):
+    """Why there is no token (RFC 6749, 5.2)."""
+
+    error: str
+    error_description: str
+
+
+class Metadata(BaseModel):
+    """Where tokens come from and how they are signed (RFC 8414)."""
+
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    response_types_supported: list[str]
+    grant_types_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    scopes_supported: list[str]
+    service_documentation: str
+
+
+class KeySet(BaseModel):
+    """The public keys that verify tokens (RFC 7517)."""
+
+    keys: list[dict[str, str]]
+
+
+class OAuthError(Exception):
+    """A refusal in the words of RFC 6749."""
+
+    def __init__(self, status: int, error: str, text: Text) -> None:
+        super().__init__(text.en)
+        self.status, self.error, self.text = status, error, text
+
+
+async def tokens(request: Request) -> Tokens:
+    """Return what issues and verifies tokens."""
+    found: Tokens = request.app.state.tokens
+    return found
+
+
+Issuer = Annotated[Tokens, Depends(tokens)]
+_FORM = {
+    "type": "object",
+    "required": ["grant_type"],
+    "properties": {
+        "grant_type": {"type": "string", "const": "client_credentials"},
+        "client_id": {"type": "string"},
+        "client_secret": {"type": "string"},
+        "scope": {"type": "string", "description": "Scopes, separated by spaces; default: all."},
+    },
+    "additionalProperties": False,
+}
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "model": TokenError}
+    for status, text in (
+        (400, "The request is not one for a token"),
+        (401, "The client is not known or its secret is wrong"),
+        (413, "The body is too large"),
+        (503, "The database does not answer"),
+    )
+}
+
+
+@router.post(
+    TOKEN_PATH,
+    summary="Get an access token",
+    response_model=TokenAnswer,
+    responses=_ERRORS | problem_responses(422, everyone=True),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/x-www-form-urlencoded": {"schema": _FORM}},
+        }
+    },
+)
+async def issue_token(
+    request: Request, issuer: Issuer, data: Data, language: InLanguage
+) -> Response:
+    """Get a token with client id and secret, in the form or by HTTP Basic."""
+    try:
+        body = await _granted(request, issuer, data)
+        return Response(json_bytes(body), 200, manners(language) | _NO_STORE, "application/json")
+    except OAuthError as error:
+        return _refused(error, language)
+    except Problem as error:
+        return _refused(OAuthError(error.status_code, "invalid_request", error.text), language)
+    except DatabaseFailed as error:
+        return _refused(OAuthError(503, "temporarily_unavailable", error.text), language)
+
+
+@router.get(
+    "/.well-known/jwks.json",
+    summary="Read the public keys",
+    response_model=KeySet,
+    responses=problem_responses(422, everyone=True),
+)
+async def read_keys(request: Request, issuer: Issuer, language: InLanguage) -> Response:
+    """Read the keys by which other systems verify our tokens."""
+    return answer(request, {"keys": [key.public() for key in issuer.keys.all()]}, language)
+
+
+@router.get(
+    "/.well-known/oauth-authorization-server",
+    summary="Read the metadata of the token service",
+    response_model=Metadata,
+    responses=problem_responses(422, everyone=True),
+)
+async def read_metadata(request: Request, issuer: Issuer, language: InLanguage) -> Response:
+    """Read where tokens come from and what they can be asked for."""
+    base = issuer.issuer
+    body = {
+        "issuer": base,
+        "token_endpoint": base + TOKEN_PATH,
+        "jwks_uri": f"{base}/.well-known/jwks.json",
+        "response_types_supported": [],
+        "grant_types_supported": ["client_credentials"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "scopes_supported": list(SCOPES),
+        "service_documentation": f"{base}/docs",
+    }
+    return answer(request, body, language)
+
+
+async def _granted(request: Request, issuer: Tokens, data: Data) -> dict[str, Any]:
+    form = await _form(request)
+    client_id, secret = _credentials(request, form)
+    if form.get("grant_type") != "client_credentials":
+        code = "unsupported_grant_type" if "grant_type" in form else "invalid_request"
+        raise OAuthError(
+            400,
+            code,
+            Text("hãy gửi grant_type=client_credentials", "send grant_type=client_credentials"),
+        )
+    async with data.reading() as connection:
+        held = await clients.authenticate(connection, client_id, secret)
+    if held is None:
+        raise OAuthError(401, "invalid_client", _UNKNOWN_CLIENT)
+    scopes = _scopes(form, held)
+    return {
+        "access_token": issuer.issue(client_id, scopes),
+        "token_type": "Bearer",
+        "expires_in": LIFETIME,
+        "scope": " ".join(scopes),
+    }
+
+
+_UNKNOWN_CLIENT: Final = Text(
+    "sai client_id hoặc client_secret, hoặc máy khách đã bị thu hồi",
+    "client_id or client_secret is wrong, or the client was revoked",
+)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sent != "application/x-www-form-urlencoded":
+        raise _malformed(
+            "hãy gửi Content-Type: application/x-www-form-urlencoded",
+            "send Content-Type: application/x-www-form-urlencoded",
+        )
+    body = await StrictRequest(request.scope, request.receive).body()
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20
+        )
+    except ValueError as error:
+        raise _malformed("không đọc được biểu mẫu", "the form cannot be read") from error
+    form = dict(pairs)
+    if len(form) != len(pairs) or not set(form) <= set(_FIELDS):
+        raise _malformed(
+            f"chỉ nhận mỗi trường một lần: {', '.join(_FIELDS)}",
+            f"each field once, and no others than: {', '.join(_FIELDS)}",
+        )
+    return form
+
+
+def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
+    """Return client id and secret, from the form or from HTTP Basic; not from both."""
+    sent = request.headers.getlist("authorization")
+    in_form = "client_id" in form or "client_secret" in form
+    if len(sent) > 1 or (sent and in_form):
+        raise _malformed(
+            "chỉ dùng một cách xác thực: trong biểu mẫu hoặc HTTP Basic",
+            "authenticate in one way only: in the form or by HTTP Basic",
+        )
+    if sent:
+        client_id, secret = _basic(sent[0])
+    else:
+        client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
+    if not (_PLAIN.fullmatch(client_id) and _PLAIN.fullmatch(secret)):
+        raise OAuthError(401, "invalid_client", _UNKNOWN_CLIENT)
+    return client_id, secret
+
+
+def _basic(header: str) -> tuple[str, str]:
+    kind, _, encoded = header.partition(" ")
+    try:
+        plain = base64.b64decode(encoded, validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        plain = ""
+    client_id, colon, secret = plain.partition(":")
+    if kind.lower() != "basic" or not colon:
+        return "", ""
+    return unquote_plus(client_id), unquote_plus(secret)
+
+
+def _scopes(form: dict[str, str], held: list[str]) -> list[str]:
+    wanted = form.get("scope", "").split(" ") if form.get("scope") else held
+    beyond = [one for one in wanted if one not in held]
+    if beyond:
+        raise OAuthError(
+            400,
+            "invalid_scope",
+            Text(
+                f"máy khách chỉ có các quyền: {' '.join(held)}",
+                f"the client has these scopes only: {' '.join(held)}",
+            ),
+        )
+    return sorted(set(wanted))
+
+
+def _malformed(vi: str, en: str) -> OAuthError:
+    return OAuthError(400, "invalid_request", Text(vi, en))
+
+
+def _refused(error: OAuthError, language: Language) -> Response:
+    body = {"error": error.error, "error_description": getattr(error.text, language)}
+    headers = manners(language) | _NO_STORE
+    if error.status == 401:
+        headers["www-authenticate"] = 'Basic realm="ntm", charset="UTF-8"'
+    if error.status == 503:
+        headers["retry-after"] = "2"
+    return Response(json_bytes(body), error.status, headers, "application/json")

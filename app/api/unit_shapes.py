@@ -1,0 +1,74 @@
+"""Units as they are shown and named in requests; shared by the routes of units and communes."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Literal
+
+from fastapi import Path, Query
+from pydantic import BaseModel, StringConstraints
+
+from app.api.shapes import Day
+from app.domain.units import PLACE_PATTERN
+
+Place = Annotated[str, StringConstraints(pattern=PLACE_PATTERN, max_length=40)]
+PlaceInPath = Annotated[
+    str, Path(pattern=PLACE_PATTERN, max_length=40, description="Code on the day, or unit key.")
+]
+CommuneInPath = Annotated[
+    str,
+    Path(pattern=r"^[0-9]{5}$|^commune-[0-9]{5}(-[0-9]{4})?$", description="Code, or unit key."),
+]
+On = Annotated[Day | None, Query(description="Day on which the unit is meant; default: today.")]
+Under = Annotated[Place | None, Query(description="Anywhere below this unit, by code or unit key.")]
+Words200 = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+UnitType = Literal[
+    "tinh", "thanh_pho", "quan", "huyen", "thi_xa", "xa", "phuong", "thi_tran", "dac_khu",
+    "ap", "thon", "khu_dan_cu",
+]  # fmt: skip
+
+
+class Ancestor(BaseModel):
+    """A unit above another one, as it is called on the day."""
+
+    unit: str
+    code: str
+    level: str
+    name: str
+
+
+class Point(BaseModel):
+    """A place on a map, in degrees."""
+
+    lat: float
+    lon: float
+
+
+class UnitShape(BaseModel):
+    """A unit on a day; `valid_to` is the first day on which it is no longer so.
+
+    `exact` is false for a day before `known_from`: then it is the oldest state that is known.
+    """
+
+    unit: str
+    code: str
+    level: str
+    type: str | None
+    name: str
+    parent: Ancestor | None
+    path: list[Ancestor]
+    valid_from: datetime.date | None
+    valid_to: datetime.date | None
+    exact: bool
+    known_from: datetime.date
+    legal_basis: str | None
+    point: Point | None
+    area_km2: str | None
+    identifiers: dict[str, str]
+
+
+class UnitPage(BaseModel):
+    """One page of units."""
+
+    items: list[UnitShape]
+    next: str | None

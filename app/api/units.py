@@ -1,0 +1,188 @@
+"""Administrative units of Vietnam on any day, their lineage, and whom somebody means."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from app.api.answers import answer, created, json_bytes, manners
+from app.api.deps import Data, Reader, Recorder, Transaction
+from app.api.errors import problem_responses
+from app.api.language import InLanguage
+from app.api.paging import Cursor, Limit, cut, links, read_cursor
+from app.api.shapes import Day, Strict, today
+from app.api.strict import StrictRoute
+from app.api.unit_shapes import On, Place, PlaceInPath, Under, UnitPage, UnitShape, Words200
+from app.domain import identifiers, unit_listing, unit_lookup, unit_names
+from app.domain.unit_listing import Wanted
+from app.rules.vocabulary import Level
+
+router = APIRouter(prefix="/v1/units", tags=["units"], route_class=StrictRoute)
+
+
+class Relative(BaseModel):
+    """A unit that another one came from or became, as a whole or in part."""
+
+    unit: UnitShape
+    extent: Literal["whole", "part"]
+    effective_date: datetime.date
+
+
+class LineageShape(BaseModel):
+    """Where a unit came from and what it became."""
+
+    predecessors: list[Relative]
+    successors: list[Relative]
+
+
+class AskedIn(Strict):
+    """A unit as somebody wrote it down: a code, or a name with its province and district."""
+
+    code: Place | None = None
+    name: Words200 | None = None
+    province: Words200 | None = Field(default=None, description="Name or code.")
+    district: Words200 | None = Field(default=None, description="Name or code.")
+    on: Day | None = None
+
+
+class ResolveIn(Strict):
+    """Up to 1,000 units to resolve."""
+
+    items: Annotated[list[AskedIn], Field(min_length=1, max_length=1_000)]
+
+
+class ResolvedShape(BaseModel):
+    """The one unit meant; otherwise candidates, or what it became when it has ended."""
+
+    unit: UnitShape | None
+    candidates: list[UnitShape]
+    successors: list[UnitShape]
+
+
+class ResolvedPage(BaseModel):
+    """One answer for each unit asked for, in the same order."""
+
+    items: list[ResolvedShape]
+
+
+class IdentifierIn(Strict):
+    """A unit's code in another agency's system."""
+
+    value: Words200
+
+
+@router.get(
+    "", summary="List units", response_model=UnitPage, responses=problem_responses(404, 422)
+)
+async def list_units(
+    request: Request,
+    _: Reader,
+    data: Data,
+    language: InLanguage,
+    level: Annotated[Level | None, Query()] = None,
+    parent: Annotated[Place | None, Query(description="Directly below this unit.")] = None,
+    under: Under = None,
+    q: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    on: On = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List units of a day in Vietnamese order; `q` finds names with or without diacritics."""
+    filters = {
+        "list": "units", "level": level, "parent": parent, "under": under, "q": q, "on": str(on),
+    }  # fmt: skip
+    after, day = read_cursor(cursor, filters, parts=3), on or today()
+    async with data.reading() as connection:
+        wanted = Wanted(
+            on=day,
+            level=level,
+            parent=await unit_lookup.get(connection, parent, day, "/parent") if parent else None,
+            under=await unit_lookup.get(connection, under, day, "/under") if under else None,
+            q=q,
+        )
+        found = [unit for unit, _ in await unit_listing.page(connection, wanted, limit + 1, after)]
+    shown, following = cut(found, unit_listing.place_in_order, limit, filters)
+    body = {"items": [unit.shown for unit in shown], "next": following}
+    return answer(request, body, language, links(request, following))
+
+
+@router.post(
+    "/resolve",
+    summary="Find the units that somebody means",
+    response_model=ResolvedPage,
+    responses=problem_responses(400, 413, 415, 422),
+)
+async def resolve_units(
+    _: Reader, data: Data, language: InLanguage, body: ResolveIn | list[AskedIn]
+) -> Response:
+    """Find units by old or new code, or by name spelled in any of the usual ways."""
+    asked = body.items if isinstance(body, ResolveIn) else body
+    day = today()
+    wanted = [
+        unit_names.Asked(one.on or day, one.code, one.name, one.province, one.district)
+        for one in asked
+    ]
+    async with data.reading() as connection:
+        found = await unit_names.resolve(connection, wanted)
+    answered = {"items": [one.shown() for one in found]}
+    return Response(json_bytes(answered), 200, manners(language), "application/json")
+
+
+@router.get(
+    "/{code}",
+    summary="Read a unit",
+    response_model=UnitShape,
+    responses=problem_responses(404, 422),
+)
+async def read_unit(
+    request: Request, _: Reader, data: Data, language: InLanguage, code: PlaceInPath, on: On = None
+) -> Response:
+    """Read the unit that has this code (or key) on a day."""
+    async with data.reading() as connection:
+        unit = await unit_lookup.get(connection, code, on or today())
+    return answer(request, unit.shown, language)
+
+
+@router.get(
+    "/{code}/lineage",
+    summary="Read where a unit came from and what it became",
+    response_model=LineageShape,
+    responses=problem_responses(404, 422),
+)
+async def read_lineage(
+    request: Request, _: Reader, data: Data, language: InLanguage, code: PlaceInPath, on: On = None
+) -> Response:
+    """Read the direct predecessors and successors of the unit with this code on a day."""
+    async with data.reading() as connection:
+        unit = await unit_lookup.get(connection, code, on or today())
+        body = await unit_lookup.lineage(connection, unit)
+    return answer(request, body, language)
+
+
+@router.put(
+    "/{code}/identifiers/{scheme}",
+    summary="Record a unit's code in another system",
+    response_model=UnitShape,
+    responses=problem_responses(400, 404, 413, 415, 422),
+)
+async def record_identifier(
+    caller: Recorder,
+    data: Data,
+    session: Transaction,
+    language: InLanguage,
+    code: PlaceInPath,
+    scheme: Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}$")],
+    body: IdentifierIn,
+    on: On = None,
+) -> Response:
+    """Record what another agency calls a unit of one's territory."""
+    day = on or today()
+    async with data.reading() as connection:
+        unit = await unit_lookup.get(connection, code, day)
+    caller.territory.require(unit)
+    await identifiers.record(session, unit, scheme, body.value)
+    shown = unit.shown | {"identifiers": unit.shown["identifiers"] | {scheme: body.value}}
+    return created(shown, language, status=200)
