@@ -38,9 +38,11 @@ class Embedded:
         self.cluster = Cluster(folder)
         self.cluster.prepare_folder()
         self._user = Lock(self.cluster.users_lock)
-        self._user.share(_PATIENCE)
         try:
+            self._user.share(_PATIENCE)
             self.socket_folder = self.ensure()
+        except TimeoutError as error:
+            raise self._late() from error
         except BaseException:
             self._user.release()
             raise
@@ -59,9 +61,10 @@ class Embedded:
         self._user.release()
 
     def _answering(self) -> str | None:
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        """Return the socket folder of a server that runs and has a supervisor to care for it."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             found = str(json.loads(self.cluster.state.read_bytes())["socket"])
-            if connects(found):
+            if not Lock(self.cluster.supervisor_lock).is_free() and connects(found):
                 return found
         return None
 
@@ -74,7 +77,10 @@ class Embedded:
             if found := self._answering():
                 return found
             time.sleep(0.05)
-        raise EmbeddedFailed(
+        raise self._late()
+
+    def _late(self) -> EmbeddedFailed:
+        return EmbeddedFailed(
             Text(
                 f"cơ sở dữ liệu đi kèm chưa sẵn sàng sau {_PATIENCE:.0f} giây; "
                 f"xem {self.cluster.log} rồi chạy lại",
@@ -104,6 +110,12 @@ def _detached(folder: Path) -> Iterator[IO[bytes]]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         cwd="/",
-        env={**os.environ, "PYTHONUTF8": "1"},
+        env=_plain_environment(),
     ) as process:
         yield cast(IO[bytes], process.stdout)
+
+
+def _plain_environment() -> dict[str, str]:
+    """Return the environment without what was set for other PostgreSQL servers (PGPORT, ...)."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return kept | {"PYTHONUTF8": "1"}

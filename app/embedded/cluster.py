@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
+from app.embedded.locks import Lock
 from app.rules.errors import Text
 
 MAJOR: Final = "18"
@@ -59,6 +60,8 @@ class Cluster:
         self.making = self.folder / "postgres.making"
         self.state = self.folder / "server.json"
         self.log = self.folder / "postgres.log"
+        self.socket = self.folder / "socket.json"
+        self.server_lock = self.folder / "server.lock"
         self.start_lock = self.folder / "start.lock"
         self.users_lock = self.folder / "users.lock"
         self.supervisor_lock = self.folder / "supervisor.lock"
@@ -71,6 +74,8 @@ class Cluster:
                 pass
             if self.data.is_dir():
                 os.listdir(self.data)
+            for lock in (self.start_lock, self.users_lock, self.supervisor_lock, self.server_lock):
+                Lock(lock).is_free()
         except OSError as error:
             raise EmbeddedFailed(
                 Text(
@@ -128,6 +133,8 @@ class Cluster:
     def make(self, binaries: Path, owner: str) -> None:
         """Create the database files; only whole ones ever get their final name."""
         account = self.account()
+        if self.making.is_symlink() or self.making.is_file():
+            self.making.unlink()
         shutil.rmtree(self.making, ignore_errors=True)
         self.making.mkdir(mode=0o700)
         if account:

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 
 class Lock:
@@ -38,6 +39,18 @@ class Lock:
         self.take(patience)
         try:
             yield
+        finally:
+            self.release()
+
+    @contextlib.contextmanager
+    def held_by_children(self) -> Iterator[int]:
+        """Hold it alone and yield its descriptor, for children that keep holding it by itself.
+
+        An flock belongs to the open file: it is free when every process that got it has ended.
+        """
+        self.take(patience=5)  # somebody may be asking whether it is free
+        try:
+            yield cast(int, self._file)
         finally:
             self.release()
 

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -29,15 +30,16 @@ _PAUSE: Final = 0.2  # seconds between looks at the server and at its users
 _STOPPING: Final = 30.0  # seconds a fast shutdown may take before it is made immediate
 _PR_SET_PDEATHSIG: Final = 1
 _SOCKET_FILES: Final = {".s.PGSQL.5432", ".s.PGSQL.5432.lock"}
-_HELD_BY_THE_DYING: Final = ("lock file", "pre-existing shared memory block")
 
 # What must be so for an acknowledged write to be safe, whatever a configuration file says; and
 # nothing of a statement's data goes into the log.
 _OPTIONS: Final = (
-    "listen_addresses=", "fsync=on", "synchronous_commit=on", "full_page_writes=on",
-    "timezone=UTC", "log_timezone=UTC", "log_min_error_statement=panic",
-    "log_parameter_max_length=0", "log_parameter_max_length_on_error=0", "log_checkpoints=off",
-    "max_connections=100",
+    "listen_addresses=", "port=5432", "fsync=on", "synchronous_commit=on", "full_page_writes=on",
+    "timezone=UTC", "log_timezone=UTC", "max_connections=100", "logging_collector=off",
+    "log_destination=stderr", "log_min_messages=log", "log_error_verbosity=terse",
+    "log_min_error_statement=panic", "log_statement=none", "log_duration=off",
+    "log_min_duration_statement=-1", "log_min_duration_sample=-1", "log_checkpoints=off",
+    "log_parameter_max_length=0", "log_parameter_max_length_on_error=0", "debug_print_plan=off",
 )  # fmt: skip
 
 # psql's \gexec runs what the query returns: CREATE DATABASE cannot stand in a DO block.
@@ -62,20 +64,24 @@ class Server:
         self._binaries = binaries(self._account)
         if not cluster.check():
             cluster.make(self._binaries, OWNER)
-        _remove_socket_of_the_killed(cluster.state)
+        self._alive = Lock(cluster.server_lock)
+        self._end_orphan()
         self.socket = cluster.socket_folder()
+        _write(cluster.socket, {"socket": str(self.socket)})
         self._said_before = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start and wait until it accepts connections; raise EmbeddedFailed when it cannot."""
+        """Start and wait until it accepts connections; raise EmbeddedFailed when it cannot.
+
+        Every process of a server holds `server.lock`, so a free lock means that all are gone.
+        """
         self._cluster.state.unlink(missing_ok=True)
-        while True:
-            self._launch()
-            if self._wait_until_ready():
-                break
-            self._explain_failure()
-            time.sleep(_PAUSE)
+        self._wait_for_the_dying()
+        (self._cluster.data / "postmaster.pid").unlink(missing_ok=True)
+        self._launch()
+        if not self._wait_until_ready():
+            raise self._failed()
         self._bootstrap()
         _write(self._cluster.state, {"socket": str(self.socket)})
 
@@ -94,18 +100,45 @@ class Server:
                 self._process.send_signal(signal.SIGQUIT)
                 self._process.wait()
         shutil.rmtree(self.socket, ignore_errors=True)
+        self._cluster.socket.unlink(missing_ok=True)
+
+    def _end_orphan(self) -> None:
+        """Stop a server that outlived its supervisor, and remove the socket folder it left."""
+        left = _socket_left(self._cluster.socket)
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            lines = (self._cluster.data / "postmaster.pid").read_text("utf-8").splitlines()
+            if not self._alive.is_free() and left and connects(left):
+                os.kill(int(lines[0]), signal.SIGINT)
+                self._wait_for_the_dying()
+        if left:
+            shutil.rmtree(left, ignore_errors=True)
+
+    def _wait_for_the_dying(self) -> None:
+        """Wait until no process of an earlier server is left; raise EmbeddedFailed if one stays."""
+        try:
+            self._alive.take(_STOPPING)
+        except TimeoutError as error:
+            raise EmbeddedFailed(
+                Text(
+                    f"một tiến trình PostgreSQL cũ vẫn giữ {self._cluster.data}; hãy chờ nó kết "
+                    "thúc hoặc khởi động lại máy, rồi chạy lại",
+                    f"a process of an earlier PostgreSQL still holds {self._cluster.data}; wait "
+                    "until it has ended or restart the machine, then run again",
+                )
+            ) from error
+        self._alive.release()
 
     def _launch(self) -> None:
         options = [part for option in _OPTIONS for part in ("-c", option)]
-        with (
-            reachable(self._cluster.data) as (path, descriptor),
-            self._cluster.log.open("ab") as log,
-        ):
+        with contextlib.ExitStack() as stack:
+            path, descriptor = stack.enter_context(reachable(self._cluster.data))
+            log = stack.enter_context(self._cluster.log.open("ab"))
             self._said_before = log.tell()
+            alive = stack.enter_context(self._alive.held_by_children())
             self._process = subprocess.Popen(
                 [self._binaries / "postgres", "-D", path, "-k", self.socket, *options],
                 **as_user(self._account),
-                pass_fds=() if descriptor is None else (descriptor,),
+                pass_fds=(alive,) if descriptor is None else (alive, descriptor),
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -115,21 +148,19 @@ class Server:
             )
 
     def _wait_until_ready(self) -> bool:
-        while self.runs():
+        """Wait as long as the server lives and somebody waits for it: recovery can take time."""
+        users = Lock(self._cluster.users_lock)
+        while self.runs() and not users.is_free():
             asked = [str(self._binaries / "pg_isready"), "-q", "-h", str(self.socket), "-t", "2"]
             if connects(str(self.socket)) and run(asked, self._account).returncode == 0:
                 return True
             time.sleep(0.02)
         return False
 
-    def _explain_failure(self) -> None:
-        """Raise unless an earlier server is still on its way out; then trying again helps."""
+    def _failed(self) -> EmbeddedFailed:
         said = self._cluster.log.read_bytes()[self._said_before :].decode("utf-8", "replace")
-        if any(words in said for words in _HELD_BY_THE_DYING):
-            _end_orphan(self._cluster.data)
-            return
         tail = said.strip()[-800:]
-        raise EmbeddedFailed(
+        return EmbeddedFailed(
             Text(
                 f"PostgreSQL không khởi động được với {self._cluster.data}. Nếu thư mục bị hỏng, "
                 "hãy chuyển nó đi nơi khác rồi chạy `ntm db restore TỆP` với bản sao lưu gần "
@@ -173,6 +204,10 @@ def supervise(cluster: Cluster, tell: Callable[[Text | None], None]) -> None:
         tell(error.text)
     except Stopped:
         pass
+    except Exception as error:
+        with cluster.log.open("a") as log:
+            traceback.print_exc(file=log)
+        tell(_surprised(cluster.log, error))
     finally:
         if server is not None:
             server.stop()
@@ -180,23 +215,23 @@ def supervise(cluster: Cluster, tell: Callable[[Text | None], None]) -> None:
         users.release()  # held until here: who comes now waits, then starts anew
 
 
+def _surprised(log: Path, error: Exception) -> Text:
+    said = f"{type(error).__name__}: {error}"
+    return Text(
+        f"cơ sở dữ liệu đi kèm gặp lỗi ngoài dự kiến ({said}); xem {log}",
+        f"the embedded database met an unexpected error ({said}); see {log}",
+    )
+
+
 def _deserted(users: Lock, cluster: Cluster) -> bool:
     """Tell whether the last user has left; then the lock stays ours until we are done."""
     if not cluster.users_lock.exists():
-        return True
+        return True  # the folder was removed
     try:
         users.take()
     except TimeoutError:
         return False
     return True
-
-
-def _end_orphan(data: Path) -> None:
-    """Stop a server whose supervisor is gone, if what its pid file says is true."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = (data / "postmaster.pid").read_text("utf-8").splitlines()
-        if connects(lines[4]):
-            os.kill(int(lines[0]), signal.SIGINT)
 
 
 def _die_with_parent() -> Callable[[], None] | None:
@@ -219,12 +254,13 @@ def _keep_last_log(log: Path) -> None:
         log.replace(log.with_suffix(".log.1"))
 
 
-def _remove_socket_of_the_killed(state: Path) -> None:
-    """Remove the folder that a supervisor could not remove itself."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        left = Path(json.loads(state.read_bytes())["socket"])
+def _socket_left(record: Path) -> str | None:
+    """Return the socket folder of a supervisor that could not remove it itself."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        left = Path(json.loads(record.read_bytes())["socket"])
         if left.name.startswith("ntm-") and set(os.listdir(left)) <= _SOCKET_FILES:
-            shutil.rmtree(left)
+            return str(left)
+    return None
 
 
 def _write(path: Path, value: object) -> None:
