@@ -80,18 +80,17 @@ def create_app(
 ) -> FastAPI:
     """Return the application; raise RulesetFaults when any pack has a fault.
 
-    Without a database that was prepared, the application opens and prepares one when it starts.
+    Without a database that was prepared, the application opens and prepares one when it starts;
+    when it stops, it closes the one it stands on.
     """
     settings = settings or Settings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if database is not None:
-            yield
-            return
-        async with Database(settings) as opened:
-            await prepare(opened, _silently)
-            stand_on(app, settings, opened)
+        async with database or Database(settings) as opened:
+            if database is None:
+                await prepare(opened, _silently)
+                stand_on(app, settings, opened)
             yield
 
     app = Service(

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator, FormatChecker
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from app.api.shapes import today
 from app.cli import app as command
+from app.database import OWNER, SERVICE, Database
 from app.discovery import load_registry
-from app.main import create_app
+from app.domain import clients, unit_lookup
+from app.domain.clients import SCOPES
+from app.embedded import Embedded
+from app.embedded.locks import Lock
+from app.main import create_app, prepare
 from app.rules.registry import Registry
+from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PREVIEW = "/v1/evaluations/preview"
@@ -47,28 +57,126 @@ def registry() -> Registry:
 
 
 @pytest.fixture(scope="session")
-def service(registry: Registry) -> FastAPI:
+def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Embedded]:
+    """One embedded PostgreSQL for all workers; its database `ntm` is prepared and never used."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "cluster"
+    embedded = Embedded(folder)
+    with Lock(folder / "prepared.lock").held(120):
+        if not (folder / "prepared").exists():
+            asyncio.run(_prepare(Settings(data_dir=folder)))
+            (folder / "prepared").touch()
+    yield embedded
+    embedded.release()
+
+
+async def _prepare(settings: Settings) -> None:
+    async with Database(settings) as database:
+        await prepare(database, lambda *_: None)
+
+
+def urls(cluster: Embedded, name: str) -> dict[str, str]:
+    """Return the settings by which a database of the cluster is used."""
+    where = f"@/{name}?host={cluster.socket_folder}"
+    return {
+        "NTM_DATABASE_URL": f"postgresql://{SERVICE}{where}",
+        "NTM_DATABASE_OWNER_URL": f"postgresql://{OWNER}{where}",
+    }
+
+
+def clone(cluster: Embedded, name: str, template: str = "ntm") -> dict[str, str]:
+    """Make a database like a template of the cluster; return the settings by which it is used."""
+    statement = f'CREATE DATABASE "{name}" TEMPLATE "{template}"'
+    asyncio.run(_execute(cluster, statement))
+    return urls(cluster, name)
+
+
+async def _execute(cluster: Embedded, statement: str) -> None:
+    connection = await asyncpg.connect(host=cluster.socket_folder, user=OWNER, database="postgres")
+    await connection.execute(statement)
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+def settings(
+    cluster: Embedded, worker_id: str, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """Settings with a database of this worker's own."""
+    found = clone(cluster, f"ntm_{worker_id}")
+    return Settings(
+        database_url=SecretStr(found["NTM_DATABASE_URL"]),
+        database_owner_url=SecretStr(found["NTM_DATABASE_OWNER_URL"]),
+        data_dir=tmp_path_factory.mktemp("data"),
+    )
+
+
+@pytest.fixture(scope="session")
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """This worker's database: the whole register, no client but those that tests make."""
+    async with Database(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def service(registry: Registry, settings: Settings, database: Database) -> FastAPI:
     """The application, built once."""
-    return create_app(registry=registry)
+    return create_app(settings, registry, database)
 
 
-def calling(service: FastAPI, host: str = "127.0.0.1") -> httpx.AsyncClient:
+def calling(service: FastAPI, host: str = "127.0.0.1", token: str = "") -> httpx.AsyncClient:
     """Return a client whose calls come from `host` and never raise what the service raised."""
     transport = httpx.ASGITransport(app=service, raise_app_exceptions=False, client=(host, 50_000))
-    return httpx.AsyncClient(transport=transport, base_url=HERE)
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    return httpx.AsyncClient(transport=transport, base_url=HERE, headers=headers)
+
+
+class Member(NamedTuple):
+    """A machine client as tests use it: known to the service, with a way to call it."""
+
+    client_id: str
+    secret: str
+    http: httpx.AsyncClient
+
+
+class Join(Protocol):
+    """Make a client of a territory with these scopes (all, when none is named)."""
+
+    async def __call__(self, territory: str, *scopes: str) -> Member:
+        """Return the client, ready to call."""
+        ...
 
 
 @pytest.fixture
-async def client(service: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A caller on this host."""
+async def join(service: FastAPI, database: Database) -> AsyncIterator[Join]:
+    """Make machine clients; their connections are closed after the test."""
+    joined: list[httpx.AsyncClient] = []
+
+    async def make(territory: str, *scopes: str) -> Member:
+        held = list(scopes or SCOPES)
+        async with database.reading() as connection:
+            unit = await unit_lookup.get(connection, territory, today())
+        async with database.transaction() as session:
+            made, secret = await clients.add(session, f"test {territory}", unit, held)
+            client_id = made.client_id
+        http = calling(service, token=service.state.tokens.issue(client_id, held))
+        joined.append(http)
+        return Member(client_id, secret, http)
+
+    yield make
+    for http in joined:
+        await http.aclose()
+
+
+@pytest.fixture
+async def client(join: Join) -> httpx.AsyncClient:
+    """A caller with every scope in the whole nation."""
+    return (await join("VN")).http
+
+
+@pytest.fixture
+async def stranger(service: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A caller without a token."""
     async with calling(service) as caller:
-        yield caller
-
-
-@pytest.fixture
-async def outsider(service: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A caller on another host."""
-    async with calling(service, "10.0.0.5") as caller:
         yield caller
 
 
@@ -175,7 +283,10 @@ SCREEN: dict[str, str | None] = {
     "NO_COLOR": "1",
     "TERM": "dumb",
     **dict.fromkeys(("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE")),
-    **dict.fromkeys(("NTM_LANG", "NTM_RULESETS_DIR", "NTM_MAX_BODY_BYTES")),
+    **{f"NTM_{name.upper()}": None for name in ("lang", *Settings.model_fields)},
+    # Nothing outside the test's own folders: not the developer's data, not another server.
+    "NTM_DATA_DIR": "/proc/nowhere",
+    **dict.fromkeys(("XDG_DATA_HOME", "PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGOPTIONS")),
 }
 
 

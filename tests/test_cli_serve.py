@@ -75,7 +75,9 @@ def serving(
     home, logs = folder / "home", folder / "logs"
     for each in (home, logs):
         each.mkdir(exist_ok=True)
-    settings = environment({"HOME": str(home), "TMPDIR": str(home), **(env or {})})
+    settings = environment(
+        {"HOME": str(home), "TMPDIR": str(home), "NTM_DATA_DIR": str(home / "data"), **(env or {})}
+    )
     with (logs / "out").open("wb") as out, (logs / "err").open("wb") as err:
         process = subprocess.Popen(
             [script(), "serve", "--port", str(port), *arguments],

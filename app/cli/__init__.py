@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import evaluate, openapi, rulesets, serve
+from app.cli import clients, db, evaluate, keys, openapi, rulesets, serve, units
 from app.cli.console import Language, speak
 
 app = typer.Typer(
@@ -35,6 +35,10 @@ app.command("serve")(serve.serve)
 app.command("evaluate")(evaluate.evaluate)
 app.command("openapi")(openapi.openapi)
 app.add_typer(rulesets.app, name="rulesets")
+app.add_typer(db.app, name="db")
+app.add_typer(units.app, name="units")
+app.add_typer(clients.app, name="clients")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

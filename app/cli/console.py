@@ -8,6 +8,7 @@ import sys
 from typing import NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Styled
@@ -88,6 +89,17 @@ def rules(settings: Settings) -> Registry:
     except RulesetFaults as error:
         report_faults(error.faults)
         raise typer.Exit(1) from error
+
+
+def read_settings() -> Settings:
+    """Return the settings; exit with 2 and the variable's name when one is not valid."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "NTM_" + "_".join(str(part) for part in first["loc"]).upper()
+        said = first["msg"].removeprefix("Value error, ")
+        misuse(Text(f"biến {name} không hợp lệ: {said}", f"{name} is not valid: {said}"))
 
 
 def report_faults(faults: tuple[Fault, ...]) -> None:

@@ -20,6 +20,7 @@ from app.cli.console import (
     misuse,
     out,
     phrase,
+    read_settings,
     report_complaints,
     report_rows,
     rules,
@@ -34,7 +35,6 @@ from app.rules.errors import CheckFailed, Text
 from app.rules.explain import explain
 from app.rules.period import read_period
 from app.rules.registry import Registry
-from app.settings import Settings
 
 _LARGEST = 64 * 1024 * 1024
 
@@ -48,7 +48,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="In kết luận dạng JSON.")] = False,
 ) -> None:
     """Đánh giá số liệu trong một tệp và giải thích từng tiêu chí."""
-    registry = rules(Settings())
+    registry = rules(read_settings())
     if ruleset not in registry.entries:
         misuse(unknown_ruleset(registry, ruleset))
     content = _content(facts)

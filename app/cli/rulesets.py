@@ -13,14 +13,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Styled
 
-from app.cli.console import language, misuse, out, phrase, plain, report_faults, rules
+from app.cli.console import (
+    language,
+    misuse,
+    out,
+    phrase,
+    plain,
+    read_settings,
+    report_faults,
+    rules,
+)
 from app.cli.tables import threshold
 from app.discovery import find_packs, read_pack_path
 from app.rules.errors import RulesetFaults, Text
 from app.rules.explain import cite, required, several
 from app.rules.registry import Entry, build
 from app.rules.ruleset import Criterion, Ruleset
-from app.settings import Settings
 
 app = typer.Typer(help="Các bộ quy tắc: liệt kê, xem, kiểm tra.", no_args_is_help=True)
 
@@ -28,7 +36,7 @@ app = typer.Typer(help="Các bộ quy tắc: liệt kê, xem, kiểm tra.", no_a
 @app.command("list")
 def list_() -> None:
     """Liệt kê mọi bộ quy tắc đang có."""
-    registry = rules(Settings())
+    registry = rules(read_settings())
     table = Table()
     for vi, en in (("Mã", "Id"), ("Cấp", "Level"), ("Tên", "Title"), ("Văn bản", "Document")):
         table.add_column(phrase(vi, en), overflow="fold")
@@ -52,7 +60,7 @@ def show(
     ],
 ) -> None:
     """Cho biết văn bản nói gì: tệp và dòng, ngưỡng, nguyên văn, trích dẫn, cách hiểu."""
-    registry = rules(Settings())
+    registry = rules(read_settings())
     console = out()
     if entry := registry.entries.get(id_):
         _show_ruleset(console, entry)
@@ -78,7 +86,7 @@ def check(
         pack = read_pack_path(path)
         mine = {str(Path(file.path).resolve()) for file in pack.files}
         others = []
-        for one in find_packs(Settings().rulesets_dir):
+        for one in find_packs(read_settings().rulesets_dir):
             if mine & {str(Path(file.path).resolve()) for file in one.files}:
                 # The pack is installed too: its package's own checks belong to it.
                 pack = msgspec.structs.replace(pack, checks=one.checks)

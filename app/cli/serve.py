@@ -1,58 +1,75 @@
-"""`ntm serve`: answer over HTTP, on this host only until clients can be authenticated."""
+"""`ntm serve`: find or start the database, bring it to the head, answer over HTTP."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import socket
 from typing import Annotated
 
 import typer
 import uvicorn
 
-from app.cli.console import err, fail, misuse, phrase, rules
-from app.cli.demonstration import show
-from app.main import create_app
+from app.cli.console import err, fail, phrase, read_settings, rules
+from app.cli.database import explained, progress
+from app.cli.demonstration import client_for_trying, show, show_client
+from app.database import Database
+from app.main import create_app, prepare
 from app.rules.errors import Text
 from app.settings import Settings
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Địa chỉ loopback để lắng nghe.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Địa chỉ để lắng nghe.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     demo: Annotated[
-        bool, typer.Option("--demo", help="In kết luận cho số liệu giả định trước khi phục vụ.")
+        bool, typer.Option("--demo", help="In kết luận cho số liệu giả định và máy khách dùng thử.")
     ] = False,
 ) -> None:
     """Phục vụ API; tài liệu ngoại tuyến tại /docs."""
-    if not _is_loopback(host):
-        misuse(
-            Text(
-                f"{host} không phải địa chỉ của chính máy này; dịch vụ chưa xác thực máy khách nên "
-                "chỉ lắng nghe trên 127.0.0.1 hoặc ::1",
-                f"{host} is not this host itself; the service does not authenticate clients yet, "
-                "so it listens on 127.0.0.1 or ::1 only",
-            )
-        )
-    settings = Settings()
-    registry = rules(settings)
-    if demo:
-        show(registry)
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    err().print(
-        phrase(
-            f"Đang phục vụ tại {address} - tài liệu: {address}/docs - dừng: Ctrl+C",
-            f"Serving at {address} - docs: {address}/docs - stop: Ctrl+C",
-        )
-    )
-    try:
-        uvicorn.run(create_app(settings, registry), host=host, port=port, log_level="info")
-    except SystemExit as error:  # uvicorn's own exit code when it cannot start
-        if error.code:
-            fail(
-                Text(
-                    f"không mở được cổng {port}; chọn cổng khác bằng --port",
-                    f"port {port} cannot be opened; choose another one with --port",
-                )
+    settings = _known_as(read_settings(), address)
+    registry = rules(settings)
+    with _listening(host, port) as line, explained():
+        database = Database(settings)
+        with progress() as told:
+            asyncio.run(prepare(database, told))
+        if demo:
+            show(registry)
+            show_client(asyncio.run(client_for_trying(database)), address)
+        app = create_app(settings, registry, database)
+        if not _is_loopback(host):
+            _warn_of_plain_http()
+        err().print(
+            phrase(
+                f"Đang phục vụ tại {address} - tài liệu: {address}/docs - dừng: Ctrl+C",
+                f"Serving at {address} - docs: {address}/docs - stop: Ctrl+C",
             )
+        )
+        uvicorn.Server(uvicorn.Config(app, log_level="info")).run(sockets=[line])
+
+
+def _known_as(settings: Settings, address: str) -> Settings:
+    """Return settings in which tokens name this address, unless the operator has named one."""
+    if "issuer" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"issuer": address})
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Open the port before anything else is touched: a second `ntm serve` ends here."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        fail(
+            Text(
+                f"không mở được cổng {port} tại {host} ({error.strerror}); hãy chọn cổng khác bằng "
+                "--port hoặc địa chỉ khác bằng --host",
+                f"port {port} at {host} cannot be opened ({error.strerror}); choose another one "
+                "with --port, or another address with --host",
+            )
+        )
 
 
 def _is_loopback(host: str) -> bool:
@@ -60,3 +77,15 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _warn_of_plain_http() -> None:
+    err().print(
+        phrase(
+            "Mã truy cập và khoá bí mật đi qua HTTP không mã hoá: hãy đặt dịch vụ sau một cổng TLS "
+            "và khai NTM_ISSUER là địa chỉ https của cổng đó.",
+            "Tokens and secrets travel over plain HTTP: put the service behind a TLS proxy and "
+            "set NTM_ISSUER to the https address of that proxy.",
+        ),
+        style="yellow",
+    )

@@ -22,7 +22,7 @@ from app.domain.register.merge import UNCHANGED, Loaded, Progress, merge
 from app.domain.units import NATION
 from app.domain.vietnamese import name_key, search_key, sort_key, split_type
 
-__all__ = ["KNOWN_FROM", "Loaded", "Progress", "digest", "is_loaded", "load"]
+__all__ = ["KNOWN_FROM", "UNCHANGED", "Loaded", "Progress", "digest", "is_loaded", "load"]
 
 KNOWN_FROM: Final = datetime.date(2025, 1, 1)
 _KEYS_VERSION: Final = b"1"  # grows when the sort, name or search keys are made differently
@@ -42,10 +42,15 @@ async def is_loaded(connection: asyncpg.Connection) -> bool:
 
 
 async def load(connection: asyncpg.Connection, progress: Progress) -> Loaded:
-    """Bring the register to the state of the files, within the caller's transaction.
+    """Bring the register to the state of the files, all or nothing, one loader at a time.
 
     `connection` is the owner's. Loading the same files again changes nothing.
     """
+    async with connection.transaction():
+        return await _load(connection, progress)
+
+
+async def _load(connection: asyncpg.Connection, progress: Progress) -> Loaded:
     await connection.execute("SELECT pg_advisory_xact_lock(7410)")
     known = await connection.fetchval("SELECT digest FROM register")
     mark = digest()

@@ -1,0 +1,26 @@
+"""`ntm keys`: the keys that sign tokens."""
+
+from __future__ import annotations
+
+import typer
+
+from app.cli.console import out, phrase, plain, read_settings
+from app.cli.database import explained
+from app.domain.signing_keys import SigningKeys
+
+app = typer.Typer(no_args_is_help=True, help="Khoá ký mã truy cập.")
+
+
+@app.callback()
+def keys() -> None:
+    """Khoá ký mã truy cập."""
+
+
+@app.command()
+def rotate() -> None:
+    """Ký bằng khoá mới từ nay; khoá cũ vẫn xác minh đến khi mã của nó hết hạn."""
+    path = read_settings().keys
+    with explained():
+        made = SigningKeys(path).rotate()
+    said = phrase(f"khoá mới {made.kid} trong {path}", f"new key {made.kid} in {path}")
+    out().print(plain(said), soft_wrap=True)
