@@ -50,6 +50,7 @@ class UnitVersion(Base):
             name="ex_unit_version_one_at_a_time",
         ),
         Index("ix_unit_version_sort_key_code", "sort_key", "code"),
+        Index("ix_unit_version_unit_id", "unit_id"),
         Index("ix_unit_version_code", "code"),
         Index("ix_unit_version_parent_id", "parent_id"),
         Index("ix_unit_version_district_id", "district_id"),

@@ -79,7 +79,7 @@ def upgrade() -> None:
         "(int8range(unit_id::bigint, unit_id::bigint, '[]') WITH =, "
         "daterange(valid_from, valid_to) WITH &&)"
     )
-    for column in ("code", "parent_id", "district_id", "province_id", "name_key"):
+    for column in ("unit_id", "code", "parent_id", "district_id", "province_id", "name_key"):
         op.create_index(op.f(f"ix_unit_version_{column}"), "unit_version", [column])
     op.create_index(op.f("ix_unit_version_sort_key_code"), "unit_version", ["sort_key", "code"])
     op.create_table(
