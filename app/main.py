@@ -70,7 +70,7 @@ async def prepare(database: Database, progress: Progress) -> None:
         if not await register.is_loaded(driver):
             await register.load(driver, progress)
     await schema.check_service(database)
-    await database.engine.dispose()
+    await database.disconnect()
 
 
 def create_app(
@@ -110,9 +110,10 @@ def create_app(
     app.state.registry = registry or load_registry(settings.rulesets_dir)
     if database is not None:
         stand_on(app, settings, database)
+    # Routers are asked one after the other whether a path is theirs: the busy ones first.
     nouns = (
-        documentation, health, oauth, vocabulary, rulesets, indicators, evaluations, units,
-        communes, designations, clients,
+        units, communes, evaluations, health, oauth, designations, clients, rulesets, indicators,
+        vocabulary, documentation,
     )  # fmt: skip
     for noun in nouns:
         app.include_router(noun.router)

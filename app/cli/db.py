@@ -49,7 +49,7 @@ def check() -> None:
         if not state.at_head:
             return state, None, database.service.shown()
         await schema.check_service(database)
-        await database.engine.dispose()
+        await database.disconnect()
         return state, await schema.drift(database), database.service.shown()
 
     state, drift, shown = use(work, prepared=False)

@@ -64,7 +64,7 @@ async def client_for_trying(database: Database) -> dict[str, Any] | None:
         made = {"client_id": mine.client_id, "client_secret": secret}
     elif not known:
         made = await make(database, _NAME, NATION, list(SCOPES))
-    await database.engine.dispose()
+    await database.disconnect()
     return made
 
 

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.orm import DeclarativeBase
 
-from app.database.failures import DatabaseFailed, logging_in, translated
+from app.database.failures import DatabaseFailed, PoolExhausted, logging_in, translated
 from app.embedded import DATABASE, OWNER, SERVICE, Embedded, EmbeddedFailed
 from app.rules.errors import Text
 from app.settings import Settings
@@ -35,6 +35,8 @@ __all__ = ["OWNER", "SCHEMA", "SERVICE", "Base", "Database", "DatabaseFailed", "
 
 SCHEMA: Final = "ntm"
 _CONNECTING: Final = 5.0  # seconds until an unreachable host is given up
+_WAITING: Final = 2.0  # seconds a request waits for a connection of its own
+_COMMAND: Final = 6.0  # seconds until a server that does not answer at all is given up
 _PAUSES: Final = (0.1, 0.3, 0.6)  # seconds between attempts while the embedded server comes back
 
 # A statement or lock that takes longer than this harms every other caller (milliseconds).
@@ -117,6 +119,7 @@ class Database:
         self.owner = Address(owner, self.embedded, OWNER)
         self.engine = _engine(self.service, settings.database_pool, as_service=True)
         self.session = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = Readers(self.service, settings.database_pool)
 
     async def __aenter__(self) -> Self:
         """Use it for the length of a block."""
@@ -131,9 +134,14 @@ class Database:
         """Close every connection and leave the embedded server."""
         await self.close()
 
+    async def disconnect(self) -> None:
+        """Close every connection; the next use, in this event loop or another, opens new ones."""
+        await self._readers.close()
+        await self.engine.dispose()
+
     async def close(self) -> None:
         """Close every connection and leave the embedded server."""
-        await self.engine.dispose()
+        await self.disconnect()
         if self.embedded is not None:
             self.embedded.release()
 
@@ -148,8 +156,8 @@ class Database:
     async def reading(self) -> AsyncIterator[asyncpg.Connection]:
         """Yield a plain connection as the service, for single statements that only read."""
         with translated():
-            async with self.engine.connect() as connection:
-                yield await driver_of(connection)
+            async with self._readers.lent() as connection:
+                yield connection
 
     @asynccontextmanager
     async def as_owner(self) -> AsyncIterator[AsyncConnection]:
@@ -174,7 +182,51 @@ async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
     return cast(asyncpg.Connection, pooled.driver_connection)
 
 
-def _engine(address: Address, pool: int, *, as_service: bool) -> AsyncEngine:
+class Readers:
+    """Connections that only read, one statement at a time: nothing to reset between two loans."""
+
+    def __init__(self, address: Address, size: int) -> None:
+        self._address, self._size = address, size
+        self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection; raise PoolExhausted when none becomes free in time."""
+        pool = self._pool or await self._opened()
+        try:
+            connection = await pool.acquire(timeout=_WAITING)
+        except TimeoutError as error:
+            raise PoolExhausted from error
+        try:
+            yield cast(asyncpg.Connection, connection)
+        finally:
+            await pool.release(connection)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        pool, self._pool = self._pool, None
+        self._opening = asyncio.Lock()
+        if pool is not None:
+            await pool.close()
+
+    async def _opened(self) -> asyncpg.Pool:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    connect=self._connect, reset=_nothing_to_reset, min_size=0, max_size=self._size
+                )
+            return self._pool
+
+    async def _connect(self, *_: Any, **__: Any) -> asyncpg.Connection:
+        return await self._address.connect(**_options(as_service=True))
+
+
+async def _nothing_to_reset(connection: asyncpg.Connection) -> None:
+    """Leave a connection as it is."""
+
+
+def _options(*, as_service: bool) -> dict[str, Any]:
     settings = {
         "application_name": "ntm",
         "search_path": SCHEMA,
@@ -182,17 +234,19 @@ def _engine(address: Address, pool: int, *, as_service: bool) -> AsyncEngine:
         "jit": "off",
         **(_SERVICE_LIMITS | {"role": SERVICE} if as_service else _OWNER_LIMITS),
     }
-    limits = {"command_timeout": 6.0} if as_service else {}
+    return {"server_settings": settings} | ({"command_timeout": _COMMAND} if as_service else {})
 
+
+def _engine(address: Address, pool: int, *, as_service: bool) -> AsyncEngine:
     async def connect() -> asyncpg.Connection:
-        return await address.connect(server_settings=settings, **limits)
+        return await address.connect(**_options(as_service=as_service))
 
     return create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connect,
         pool_size=pool,
         max_overflow=0,
-        pool_timeout=2.0,
+        pool_timeout=_WAITING,
         hide_parameters=True,
     )
 

@@ -57,12 +57,16 @@ class DatabaseFailed(Exception):
         self.text = text
 
 
+class PoolExhausted(Exception):
+    """Every connection is in use."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn failures of connection, time and load into DatabaseFailed; others stay as they are."""
     try:
         yield
-    except PoolTimeout as error:
+    except (PoolTimeout, PoolExhausted) as error:
         raise DatabaseFailed(*_OVERLOADED) from error
     except (OSError, asyncpg.InterfaceError) as error:
         # A statement that outlives its time limit is a TimeoutError, which is an OSError.

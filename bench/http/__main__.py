@@ -91,7 +91,7 @@ def _services(folder: Path) -> Iterator[tuple[Service, Service]]:
 async def _prepared(database: Database) -> dict[str, Any]:
     await prepare(database, lambda *_: None)
     made = await make(database, "bench", "VN", ["read"])
-    await database.engine.dispose()
+    await database.disconnect()
     return made
 
 
