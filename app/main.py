@@ -117,6 +117,7 @@ def create_app(
     )  # fmt: skip
     for noun in nouns:
         app.include_router(noun.router)
+    app.include_router(oauth.token_router)
     app.add_middleware(HeadAsGet)
     if settings.cors_origins:
         app.add_middleware(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from app.api.answers import answer, created, json_bytes, manners
 from app.api.deps import Data, Reader, Recorder, Transaction
@@ -49,9 +49,14 @@ class AskedIn(Strict):
 
 
 class ResolveIn(Strict):
-    """Up to 1,000 units to resolve."""
+    """Up to 1,000 units to resolve; a bare list is taken as `items`."""
 
     items: Annotated[list[AskedIn], Field(min_length=1, max_length=1_000)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        return {"items": given} if isinstance(given, list) else given
 
 
 class ResolvedShape(BaseModel):
@@ -115,15 +120,12 @@ async def list_units(
     response_model=ResolvedPage,
     responses=problem_responses(400, 413, 415, 422),
 )
-async def resolve_units(
-    _: Reader, data: Data, language: InLanguage, body: ResolveIn | list[AskedIn]
-) -> Response:
+async def resolve_units(_: Reader, data: Data, language: InLanguage, body: ResolveIn) -> Response:
     """Find units by old or new code, or by name spelled in any of the usual ways."""
-    asked = body.items if isinstance(body, ResolveIn) else body
     day = today()
     wanted = [
         unit_names.Asked(one.on or day, one.code, one.name, one.province, one.district)
-        for one in asked
+        for one in body.items
     ]
     async with data.reading() as connection:
         found = await unit_names.resolve(connection, wanted)

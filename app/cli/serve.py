@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from app.cli.demonstration import client_for_trying, show, show_client
 from app.database import Database
 from app.main import create_app, prepare
 from app.rules.errors import Text
+from app.rules.registry import Registry
 from app.settings import Settings
 
 
@@ -29,9 +31,8 @@ def serve(
     """Phục vụ API; tài liệu ngoại tuyến tại /docs."""
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     settings = _known_as(read_settings(), address)
-    registry = rules(settings)
     with _listening(host, port) as line, explained():
-        database = Database(settings)
+        registry, database = _opened(settings)
         with progress() as told:
             asyncio.run(prepare(database, told))
         if demo:
@@ -47,6 +48,14 @@ def serve(
             )
         )
         uvicorn.Server(uvicorn.Config(app, log_level="info")).run(sockets=[line])
+
+
+def _opened(settings: Settings) -> tuple[Registry, Database]:
+    """Read the packs while PostgreSQL starts: neither waits for the other."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        opening = pool.submit(Database, settings)
+        registry = rules(settings)
+        return registry, opening.result()
 
 
 def _known_as(settings: Settings, address: str) -> Settings:
