@@ -17,6 +17,7 @@ from app.api import (
     documentation,
     errors,
     evaluations,
+    hamlets,
     health,
     indicators,
     oauth,
@@ -112,8 +113,8 @@ def create_app(
         stand_on(app, settings, database)
     # Routers are asked one after the other whether a path is theirs: the busy ones first.
     nouns = (
-        units, communes, evaluations, health, oauth, designations, clients, rulesets, indicators,
-        vocabulary, documentation,
+        units, communes, hamlets, evaluations, health, oauth, designations, clients, rulesets,
+        indicators, vocabulary, documentation,
     )  # fmt: skip
     for noun in nouns:
         app.include_router(noun.router)

@@ -183,8 +183,8 @@ async def test_a_server_that_outlived_its_supervisor_is_replaced(place: Site) ->
     place.folder.mkdir()
     patched = (
         "import sys\n"
-        "from app.embedded import supervisor\n"
-        "supervisor._die_with_parent = lambda: None\n"
+        "from app.embedded import server, supervisor\n"
+        "server.die_with_parent = lambda: None\n"
         "supervisor.supervise(supervisor.Cluster(supervisor.Path(sys.argv[2])), print)\n"
     )
     (place.folder / "users.lock").touch()

@@ -1,0 +1,144 @@
+"""Connections: where a database is, as whom to connect, how long anything may take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, cast
+
+import asyncpg
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.database.failures import PoolExhausted, logging_in
+from app.embedded import DATABASE, SERVICE, Embedded
+
+SCHEMA: Final = "ntm"
+_CONNECTING: Final = 5.0  # seconds until an unreachable host is given up
+_WAITING: Final = 2.0  # seconds a request waits for a connection of its own
+_COMMAND: Final = 6.0  # seconds until a server that does not answer at all is given up
+_PAUSES: Final = (0.1, 0.3, 0.6)  # seconds between attempts while the embedded server comes back
+
+# A statement or lock that takes longer than this harms every other caller (milliseconds).
+_SERVICE_LIMITS: Final = {
+    "statement_timeout": "5000",
+    "lock_timeout": "2000",
+    "idle_in_transaction_session_timeout": "10000",
+}
+_OWNER_LIMITS: Final = {"lock_timeout": "10000"}
+
+
+class Address:
+    """Where a database is and as whom to connect; for the embedded one, asked anew each time."""
+
+    def __init__(self, url: URL | None, embedded: Embedded | None, user: str) -> None:
+        self._url, self._embedded, self._user = url, embedded, user
+
+    async def connect(self, **options: Any) -> asyncpg.Connection:
+        """Open a connection; the embedded server is started again when it has died."""
+        with logging_in(self.shown()):
+            if self._embedded is None:
+                return await self._connect(**options)
+            for pause in _PAUSES:
+                try:
+                    return await self._connect(**options)
+                except (OSError, asyncpg.CannotConnectNowError):
+                    await asyncio.sleep(pause)  # one that is shutting down accepts for a moment
+                    await asyncio.to_thread(self._embedded.ensure)
+            return await self._connect(**options)
+
+    async def _connect(self, **options: Any) -> asyncpg.Connection:
+        return await asyncpg.connect(**self.parameters(), timeout=_CONNECTING, **options)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return host, port, user, password and database, as asyncpg and libpq name them."""
+        if self._embedded is not None:
+            return {"host": self._embedded.socket_folder, "user": self._user, "database": DATABASE}
+        url = cast(URL, self._url)
+        named = {
+            "host": url.query.get("host") or url.host,
+            "port": url.port,
+            "user": url.username,
+            "password": url.password,
+            "database": url.database,
+            "ssl": url.query.get("sslmode") or url.query.get("ssl"),
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+    def shown(self) -> str:
+        """Return the address without its password."""
+        if self._embedded is not None:
+            return str(self._embedded.cluster.data)
+        return self._url.render_as_string(hide_password=True) if self._url else "-"
+
+
+class Readers:
+    """Connections that only read, one statement at a time: nothing to reset between two loans."""
+
+    def __init__(self, address: Address, size: int) -> None:
+        self._address, self._size = address, size
+        self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection; raise PoolExhausted when none becomes free in time."""
+        pool = self._pool or await self._opened()
+        try:
+            connection = await pool.acquire(timeout=_WAITING)
+        except TimeoutError as error:
+            raise PoolExhausted from error
+        try:
+            yield cast(asyncpg.Connection, connection)
+        finally:
+            await pool.release(connection)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        pool, self._pool = self._pool, None
+        self._opening = asyncio.Lock()
+        if pool is not None:
+            await pool.close()
+
+    async def _opened(self) -> asyncpg.Pool:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    connect=self._connect, reset=_nothing_to_reset, min_size=0, max_size=self._size
+                )
+            return self._pool
+
+    async def _connect(self, *_: Any, **__: Any) -> asyncpg.Connection:
+        return await self._address.connect(**_options(as_service=True))
+
+
+async def _nothing_to_reset(connection: asyncpg.Connection) -> None:
+    """Leave a connection as it is."""
+
+
+def _options(*, as_service: bool) -> dict[str, Any]:
+    settings = {
+        "application_name": "ntm",
+        "search_path": SCHEMA,
+        "timezone": "UTC",
+        "jit": "off",
+        **(_SERVICE_LIMITS | {"role": SERVICE} if as_service else _OWNER_LIMITS),
+    }
+    return {"server_settings": settings} | ({"command_timeout": _COMMAND} if as_service else {})
+
+
+def engine(address: Address, pool: int, *, as_service: bool) -> AsyncEngine:
+    """Return SQLAlchemy's engine for an address; nothing is connected before its first use."""
+
+    async def connect() -> asyncpg.Connection:
+        return await address.connect(**_options(as_service=as_service))
+
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=pool,
+        max_overflow=0,
+        pool_timeout=_WAITING,
+        hide_parameters=True,
+    )
