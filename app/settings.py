@@ -24,7 +24,10 @@ class Settings(BaseSettings):
         default=None, description="postgresql://… of the owner, which alone migrates and loads."
     )
     database_pool: int = Field(
-        default=10, ge=1, le=1000, description="Connections a process keeps to the database."
+        default=10,
+        ge=1,
+        le=1000,
+        description="Connections a process keeps for reading, and as many for writing.",
     )
     data_dir: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("ntm", appauthor=False),
@@ -78,9 +81,16 @@ class Settings(BaseSettings):
 
 
 def _is_origin(text: str) -> bool:
-    parts = urlsplit(text)
+    """Tell whether a browser can send this as an Origin: scheme, host, port, in lower case."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    written = f"{parts.scheme}://{host}" + (f":{port}" if port else "")
     return (
         parts.scheme in ("http", "https")
-        and bool(parts.netloc)
-        and not (parts.path or parts.query or parts.fragment)
+        and bool(parts.hostname)
+        and (text == written and not set(text) & set("*@ "))
     )

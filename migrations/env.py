@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 from sqlalchemy.schema import CreateSchema
 
 from app.database import SCHEMA, Base, Database
@@ -20,7 +20,8 @@ TABLES_OF = (clients, commune_facts, units)  # imported, they stand in Base.meta
 
 def migrate(connection: Connection) -> None:
     """Run the revisions on a connection, in the transaction it is in."""
-    connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
+    if not inspect(connection).has_schema(SCHEMA):
+        connection.execute(CreateSchema(SCHEMA))
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,

@@ -14,15 +14,17 @@ from app.api.deps import Administrator, Data, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.paging import Cursor, Limit, cut, links, read_number
-from app.api.shapes import Strict, today
+from app.api.shapes import Line, Strict, today
 from app.api.strict import StrictRoute
-from app.api.unit_shapes import Ancestor, Place, Words200
+from app.api.unit_shapes import Ancestor, NumberInPath, Place
 from app.database import plain
 from app.domain import clients, unit_lookup
 from app.domain.clients import Client
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"], route_class=StrictRoute)
-ClientInPath = Annotated[str, Path(pattern=r"^ntm-[0-9a-f]{16}$")]
+ClientInPath = Annotated[
+    str, Path(pattern=r"^ntm-[0-9a-f]{16}$", description="`client_id` of a client.")
+]
 
 
 class SecretShape(BaseModel):
@@ -34,12 +36,12 @@ class SecretShape(BaseModel):
 
 
 class ClientShape(BaseModel):
-    """A client; `territory` is the unit it was given, as it is called today."""
+    """A client; `territory` is the unit it was given, as it is called today; null: it ended."""
 
     client_id: str
     name: str
-    territory: str
-    territory_unit: Ancestor
+    territory: str | None
+    territory_unit: Ancestor | None
     scopes: list[str]
     created_at: datetime.datetime
     revoked_at: datetime.datetime | None
@@ -74,7 +76,7 @@ class NewSecret(BaseModel):
 class ClientIn(Strict):
     """A client to make: at most what the caller may itself, within the caller's territory."""
 
-    name: Words200
+    name: Line
     territory: Place = Field(description="Code of a unit of today, unit key, or VN.")
     scopes: list[str] = Field(min_length=1, max_length=20)
 
@@ -171,8 +173,12 @@ async def revoke_client(
 async def add_secret(
     caller: Administrator, session: Transaction, language: InLanguage, client_id: ClientInPath
 ) -> Response:
-    """Add a secret, so that the client can change over before the old one is retired."""
+    """Add a secret, so that the client can change over before the old one is retired.
+
+    Who gets a secret could use all the client's scopes: the caller must hold them itself.
+    """
     client = await clients.get(session, caller, client_id)
+    clients.check_grantable(caller, client.scopes)  # who holds a secret holds its scopes
     secret = await clients.add_secret(session, client)
     return _private({"client_id": client_id, "client_secret": secret}, language, 201)
 
@@ -187,7 +193,7 @@ async def retire_secret(
     caller: Administrator,
     session: Transaction,
     client_id: ClientInPath,
-    id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    id: NumberInPath,
 ) -> None:
     """Retire one of two secrets; tokens already issued live out their minutes."""
     client = await clients.get(session, caller, client_id)

@@ -14,9 +14,9 @@ from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.paging import Cursor, Limit, cut, links, read_cursor
 from app.api.problems import refusal
-from app.api.shapes import Day, DesignationShape, Strict, today
+from app.api.shapes import Day, DesignationShape, Line, Strict, today
 from app.api.strict import StrictRoute
-from app.api.unit_shapes import CommuneInPath, On, Under, UnitShape, Words200
+from app.api.unit_shapes import CommuneInPath, On, Under, UnitShape
 from app.database import plain
 from app.domain import commune_facts, unit_listing, unit_lookup
 from app.domain.commune_facts import COMMUNE_COLUMNS, Attribute
@@ -58,7 +58,7 @@ class AttributeIn(Strict):
     value: bool
     since: Day = Field(alias="from")
     until: Day | None = Field(default=None, alias="to")
-    source: Words200
+    source: Line
 
 
 class DesignationIn(Strict):
@@ -66,13 +66,19 @@ class DesignationIn(Strict):
 
     model: Literal["smart", "ecom"]
     authority: Literal["central", "province"]
-    decision: Words200
+    decision: Line
     date: Day | None = None
-    source: Words200
+    source: Line
 
     def recorded(self) -> dict[str, Any]:
         """Return it in the words of the domain."""
         return self.model_dump(exclude={"date"}) | {"decided_on": self.date}
+
+
+class GeoJson(Response):
+    """An answer in GeoJSON."""
+
+    media_type = "application/geo+json"
 
 
 class Geometry(BaseModel):
@@ -126,14 +132,10 @@ async def list_communes(
 @router.get(
     ".geojson",
     summary="Read communes as points on a map",
-    response_class=Response,
-    responses=problem_responses(404, 422)
-    | {
-        200: {
-            "description": "All communes wanted, in Vietnamese order, not paged.",
-            "content": {"application/geo+json": {"schema": FeatureCollection.model_json_schema()}},
-        }
-    },
+    response_class=GeoJson,
+    response_model=FeatureCollection,
+    response_description="All communes wanted, in Vietnamese order, not paged.",
+    responses=problem_responses(404, 422),
 )
 async def map_communes(
     request: Request,
@@ -149,7 +151,7 @@ async def map_communes(
         above = await unit_lookup.get(connection, under, day, "/under") if under else None
         found = await unit_listing.page(connection, Wanted(day, "commune", under=above))
     body = unit_listing.on_map([unit for unit, _ in found])
-    return answer(request, body, language, media_type="application/geo+json")
+    return answer(request, body, language, media_type=GeoJson.media_type)
 
 
 @router.get(
@@ -186,7 +188,7 @@ async def record_attribute(
     session: Transaction,
     language: InLanguage,
     code: CommuneInPath,
-    name: Annotated[str, Path(max_length=120)],
+    name: Annotated[str, Path(max_length=120, description="An area class of the catalogue.")],
     body: AttributeIn,
 ) -> Response:
     """Record an area class of a commune of one's territory; earlier records stay on record."""
@@ -226,7 +228,7 @@ async def designate(
     caller.territory.require(unit)
     await commune_facts.designate(session, caller, unit, body.recorded())
     shown = await commune_facts.get(await plain(session), unit.key, day)
-    return created(shown, language, f"/v1/communes/{unit.key}")
+    return created(shown, language, f"/v1/communes/{unit.key}?on={day}")
 
 
 def _check_attribute(rules: Registry, name: str, body: AttributeIn) -> None:

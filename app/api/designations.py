@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from app.api.answers import answer, created
@@ -12,9 +12,9 @@ from app.api.deps import Data, Reader, Recorder, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.paging import Cursor, Limit, cut, links, read_number
-from app.api.shapes import DesignationShape, Strict, today
+from app.api.shapes import DesignationShape, Line, Strict, today
 from app.api.strict import StrictRoute
-from app.api.unit_shapes import On, Under, UnitShape, Words200
+from app.api.unit_shapes import NumberInPath, On, Under, UnitShape
 from app.domain import commune_facts, territory, unit_lookup
 from app.domain.commune_facts import Wanted
 
@@ -37,7 +37,7 @@ class DesignationPage(BaseModel):
 class WithdrawalIn(Strict):
     """Why the designation does not count."""
 
-    reason: Words200
+    reason: Line
 
 
 class WithdrawalShape(BaseModel):
@@ -58,8 +58,10 @@ async def list_designations(
     _: Reader,
     data: Data,
     language: InLanguage,
-    model: Annotated[Literal["smart", "ecom"] | None, Query()] = None,
-    authority: Annotated[Literal["central", "province"] | None, Query()] = None,
+    model: Annotated[Literal["smart", "ecom"] | None, Query(description="Pilot model.")] = None,
+    authority: Annotated[
+        Literal["central", "province"] | None, Query(description="Who decided.")
+    ] = None,
     under: Under = None,
     on: On = None,
     limit: Limit = 100,
@@ -96,7 +98,7 @@ async def withdraw_designation(
     caller: Recorder,
     session: Transaction,
     language: InLanguage,
-    id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    id: NumberInPath,
     body: WithdrawalIn,
 ) -> Response:
     """Withdraw a designation of a commune of one's territory; both stay on record."""

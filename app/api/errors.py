@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -112,8 +113,19 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code, detail = _STATUSES.get(error.status_code, _STATUSES[400])
     path = request.url.path[:200]
-    problem = Problem(code, detail.format(path=path, method=request.method), (), error.headers)
+    headers = {"allow": _allowed(request)} if error.status_code == 405 else error.headers
+    problem = Problem(code, detail.format(path=path, method=request.method), (), headers)
     return render(request, problem)
+
+
+def _allowed(request: Request) -> str:
+    """Return every method of a path; the framework tells those of its first route only."""
+    methods = {"GET"} if request.url.path in ("/docs", "/openapi.json") else set()
+    for template, operations in request.app.openapi()["paths"].items():
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
+        if re.fullmatch(pattern, request.url.path):
+            methods |= {name.upper() for name in operations}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -214,6 +226,13 @@ def _explain(error: Mapping[str, Any], name: str) -> tuple[str, Text]:
 _VALUES: Mapping[str, Text] = {
     "string_too_long": Text(
         "dài quá {max_length} ký tự; hãy rút ngắn", "has more than {max_length} characters"
+    ),
+    "text_unprintable": Text(
+        "có ký tự điều khiển hoặc ký tự ẩn; hãy bỏ chúng",
+        "contains control or invisible characters; remove them",
+    ),
+    "search_empty": Text(
+        "phải có ít nhất một chữ hoặc số", "must contain at least a letter or a digit"
     ),
     "limit_range": Text("phải là số nguyên từ 1 đến 500", "must be an integer from 1 to 500"),
     "string_too_short": Text("không được để trống", "must not be empty"),

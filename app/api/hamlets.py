@@ -12,9 +12,9 @@ from app.api.deps import Data, Reader, Recorder, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.paging import Cursor, Limit, cut, links, read_cursor
-from app.api.shapes import Day, Strict, today
+from app.api.shapes import Day, Line, Strict, today
 from app.api.strict import StrictRoute
-from app.api.unit_shapes import CommuneInPath, On, UnitPage, UnitShape, Words200
+from app.api.unit_shapes import CommuneInPath, On, UnitPage, UnitShape
 from app.database import plain
 from app.domain import hamlets, unit_listing, unit_lookup
 from app.domain.unit_listing import Wanted
@@ -26,7 +26,7 @@ class HamletIn(Strict):
     """A hamlet: its code is the commune's and two or three digits."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[0-9]{5}-[0-9]{2,3}$")]
-    name: Words200
+    name: Line
     type: Literal["ap", "thon", "khu_dan_cu"]
     valid_from: Day
 
@@ -80,4 +80,4 @@ async def add_hamlet(
     caller.territory.require(commune)
     id_ = await hamlets.add(session, commune, body.code, body.name, body.type, body.valid_from)
     entered = (await unit_lookup.by_ids(await plain(session), [id_], body.valid_from))[0]
-    return created(entered.shown, language, f"/v1/units/{entered.key}")
+    return created(entered.shown, language, f"/v1/units/{entered.key}?on={body.valid_from}")

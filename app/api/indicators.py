@@ -94,8 +94,8 @@ async def list_indicators(
     rules: Rules,
     language: InLanguage,
     ruleset: Annotated[str | None, Query(max_length=120, description="Used by it.")] = None,
-    theme: Annotated[str | None, Query(max_length=80)] = None,
-    kind: Annotated[Kind | None, Query()] = None,
+    theme: Annotated[str | None, Query(max_length=80, description="Of this theme.")] = None,
+    kind: Annotated[Kind | None, Query(description="Of this kind.")] = None,
     level: Annotated[Level | None, Query(description="Recorded at this level.")] = None,
     q: Annotated[
         str | None, Query(min_length=1, max_length=200, description="Words of code or name.")
@@ -139,7 +139,7 @@ async def read_indicator(
     _: Reader,
     rules: Rules,
     language: InLanguage,
-    code: Annotated[str, Path(max_length=120)],
+    code: Annotated[str, Path(max_length=120, description="Code of an indicator.")],
 ) -> Response:
     """Read an indicator with the criteria that use it and the look-alikes it is not."""
     indicator = rules.indicators.get(code)

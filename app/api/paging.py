@@ -36,7 +36,7 @@ Limit = Annotated[
     Query(description="Items per page."),
 ]
 Cursor = Annotated[
-    str | None, Query(max_length=1000, description="`next` of the page before, unchanged.")
+    str | None, Query(max_length=4000, description="`next` of the page before, unchanged.")
 ]
 
 

@@ -125,7 +125,7 @@ async def read_ruleset(
     _: Reader,
     rules: Rules,
     language: InLanguage,
-    id: Annotated[str, Path(max_length=120)],
+    id: Annotated[str, Path(max_length=120, description="Id of a ruleset.")],
     digest: Annotated[
         str | None, Query(pattern="^[0-9a-f]{64}$", description="A version by its digest.")
     ] = None,

@@ -6,7 +6,7 @@ import datetime
 import re
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.rules.facts import LARGEST_COUNT, PERCENT_PATTERN
@@ -33,6 +33,21 @@ Day = Annotated[
     datetime.date,
     BeforeValidator(_day),
     WithJsonSchema({"type": "string", "format": "date"}),
+]
+
+
+def _line(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    line = " ".join(value.split())
+    if not line.isprintable():
+        raise PydanticCustomError("text_unprintable", "printable characters")
+    return line
+
+
+# One line of text as people write it: white space folded, nothing that cannot be seen.
+Line = Annotated[
+    str, BeforeValidator(_line), StringConstraints(min_length=1, max_length=200, strict=True)
 ]
 
 

@@ -125,7 +125,7 @@ def _query_names(dependant: Dependant) -> Iterator[str]:
 def _check_query(request: Request, known: frozenset[str]) -> None:
     complaints = []
     seen: set[str] = set()
-    for name, _ in request.query_params.multi_items():
+    for name, value in request.query_params.multi_items():
         if name not in known:
             shown, names = printable(name), ", ".join(sorted(known)) or "-"
             message = Text(
@@ -133,6 +133,12 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
                 f"there is no parameter “{shown}”; known are: {names}",
             )
             complaints.append(Complaint(pointer(shown), "unknown-field", message))
+        elif "\x00" in value:
+            message = Text(
+                f"tham số “{name}” có ký tự NUL; hãy bỏ ký tự đó",
+                f"the parameter “{name}” contains NUL; remove it",
+            )
+            complaints.append(Complaint(pointer(name), "invalid-text", message))
         elif name in seen:
             message = Text(f"tham số “{name}” bị lặp lại", f"the parameter “{name}” is given twice")
             complaints.append(Complaint(pointer(name), "repeated-parameter", message))

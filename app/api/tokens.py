@@ -2,10 +2,11 @@
 
 python-jose accepts much that it should not, so everything is decided before and around it:
   1. size, characters and canonical base64 of the token, before anything is parsed;
-  2. the header has exactly `alg` ES256, `typ` at+jwt and a `kid` of ours: no `crit`, `jku`, `jwk`;
-  3. the one public key with that `kid`, and the one algorithm, are handed to the library;
-  4. every claim is required, of its exact type, and nothing else may stand beside it;
-  5. whatever goes wrong, and however, is the same answer: no caller.
+  2. header and claims are JSON in one reading only: no key twice, no NUL, no depth;
+  3. the header has exactly `alg` ES256, `typ` at+jwt and a `kid` of ours: no `crit`, `jku`, `jwk`;
+  4. the one public key with that `kid`, and the one algorithm, are handed to the library;
+  5. every claim is required, of its exact type, and nothing else may stand beside it;
+  6. whatever goes wrong, and however, is the same answer: no caller.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import msgspec
 from jose import jwt
 
 from app.domain.signing_keys import ALGORITHM, LEEWAY, LIFETIME, SigningKeys
+from app.domain.strict_json import read_json
 
 _LONGEST: Final = 4096
 _LONGEST_HEADER: Final = 512
@@ -128,8 +130,9 @@ def _header(token: str) -> _Header:
     parts = _TOKEN.fullmatch(token)
     if parts is None or len(parts[1]) > _LONGEST_HEADER:
         raise ValueError("not a token")
-    decoded = [_decoded(part) for part in parts.groups()]
-    return msgspec.json.decode(decoded[0], type=_Header)
+    header, payload, _ = (_decoded(part) for part in parts.groups())
+    read_json(payload)  # refuses what the library would read in its own way: keys given twice
+    return msgspec.convert(read_json(header), _Header)
 
 
 def _decoded(part: str) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from app.api.shapes import Day
 from app.domain.units import PLACE_PATTERN
@@ -19,9 +21,23 @@ CommuneInPath = Annotated[
     str,
     Path(pattern=r"^[0-9]{5}$|^commune-[0-9]{5}(-[0-9]{4})?$", description="Code, or unit key."),
 ]
+
+
+def _number(value: Any) -> int:
+    text = str(value)
+    if re.fullmatch("[1-9][0-9]{0,8}", text):
+        return int(text)
+    raise PydanticCustomError("int_parsing", "an integer")
+
+
+NumberInPath = Annotated[
+    int,
+    BeforeValidator(_number),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 999_999_999}),
+    Path(description="Number as it was answered."),
+]
 On = Annotated[Day | None, Query(description="Day on which the unit is meant; default: today.")]
 Under = Annotated[Place | None, Query(description="Anywhere below this unit, by code or unit key.")]
-Words200 = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 UnitType = Literal[
     "tinh", "thanh_pho", "quan", "huyen", "thi_xa", "xa", "phuong", "thi_tran", "dac_khu",
     "ap", "thon", "khu_dan_cu",

@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from app.api.answers import answer, created, json_bytes, manners
 from app.api.deps import Data, Reader, Recorder, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.paging import Cursor, Limit, cut, links, read_cursor
-from app.api.shapes import Day, Strict, today
+from app.api.shapes import Day, Line, Strict, today
 from app.api.strict import StrictRoute
-from app.api.unit_shapes import On, Place, PlaceInPath, Under, UnitPage, UnitShape, Words200
+from app.api.unit_shapes import On, Place, PlaceInPath, Under, UnitPage, UnitShape
 from app.domain import identifiers, unit_listing, unit_lookup, unit_names
 from app.domain.unit_listing import Wanted
+from app.domain.vietnamese import search_key
 from app.rules.vocabulary import Level
 
 router = APIRouter(prefix="/v1/units", tags=["units"], route_class=StrictRoute)
+
+
+def _search(value: Any) -> Any:
+    if isinstance(value, str) and not search_key(value):
+        raise PydanticCustomError("search_empty", "something to search for")
+    return value
+
+
+Search = Annotated[
+    str | None,
+    BeforeValidator(_search),
+    Query(min_length=1, max_length=200, description="Words of a name."),
+]
 
 
 class Relative(BaseModel):
@@ -42,9 +64,9 @@ class AskedIn(Strict):
     """A unit as somebody wrote it down: a code, or a name with its province and district."""
 
     code: Place | None = None
-    name: Words200 | None = None
-    province: Words200 | None = Field(default=None, description="Name or code.")
-    district: Words200 | None = Field(default=None, description="Name or code.")
+    name: Line | None = None
+    province: Line | None = Field(default=None, description="Name or code.")
+    district: Line | None = Field(default=None, description="Name or code.")
     on: Day | None = None
 
 
@@ -53,10 +75,25 @@ class ResolveIn(Strict):
 
     items: Annotated[list[AskedIn], Field(min_length=1, max_length=1_000)]
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _named(cls, given: Any) -> Any:
-        return {"items": given} if isinstance(given, list) else given
+    def _either(cls, given: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(given, list):
+            return read(given)
+        try:
+            return read({"items": given})
+        except ValidationError as error:  # places are told in what was sent: without /items
+            raise ValidationError.from_exception_data(
+                cls.__name__,
+                [
+                    InitErrorDetails(type=_same_again(one), loc=one["loc"][1:], input=one["input"])
+                    for one in error.errors()
+                ],
+            ) from error
+
+
+def _same_again(error: ErrorDetails) -> PydanticCustomError:
+    return PydanticCustomError(error["type"], "as told", error.get("ctx"))
 
 
 class ResolvedShape(BaseModel):
@@ -76,7 +113,7 @@ class ResolvedPage(BaseModel):
 class IdentifierIn(Strict):
     """A unit's code in another agency's system."""
 
-    value: Words200
+    value: Line
 
 
 @router.get(
@@ -87,10 +124,10 @@ async def list_units(
     _: Reader,
     data: Data,
     language: InLanguage,
-    level: Annotated[Level | None, Query()] = None,
+    level: Annotated[Level | None, Query(description="Level of unit.")] = None,
     parent: Annotated[Place | None, Query(description="Directly below this unit.")] = None,
     under: Under = None,
-    q: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    q: Search = None,
     on: On = None,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -176,7 +213,9 @@ async def record_identifier(
     session: Transaction,
     language: InLanguage,
     code: PlaceInPath,
-    scheme: Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}$")],
+    scheme: Annotated[
+        str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="Name of the other system.")
+    ],
     body: IdentifierIn,
     on: On = None,
 ) -> Response:

@@ -38,11 +38,11 @@ def add(
     name = " ".join(name.split())
     if not 1 <= len(name) <= 200 or not name.isprintable():
         misuse(Text("tên phải có 1 đến 200 ký tự", "the name must have 1 to 200 characters"))
-    if not re.match(PLACE_PATTERN, territory):
+    if not re.fullmatch(PLACE_PATTERN, territory):
         misuse(
             Text(
-                "địa bàn là mã đơn vị (25, 07894), khoá đơn vị (province-25) hoặc VN",
-                "a territory is a unit code (25, 07894), a unit key (province-25) or VN",
+                "địa bàn là mã đơn vị (25, 07894), khoá đơn vị (province-25-2025) hoặc VN",
+                "a territory is a unit code (25, 07894), a unit key (province-25-2025) or VN",
             )
         )
     made = use(lambda database: make(database, name, territory, scope))

@@ -99,7 +99,7 @@ async def _restore(database: Database, file: Path) -> Path | None:
     if (await schema.state(database)).current is not None:
         folder = read_settings().data_dir / "backups"
         await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
-        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         kept = folder / f"before-restore-{stamp}.dump"
         await backup.backup(database, kept)
     await backup.restore(database, file)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 import uvicorn
@@ -19,6 +20,8 @@ from app.main import create_app, prepare
 from app.rules.errors import Text
 from app.rules.registry import Registry
 from app.settings import Settings
+
+_ACCESS_ARGUMENTS: Final = 5  # client, method, path with query, version, status
 
 
 def serve(
@@ -47,6 +50,7 @@ def serve(
                 f"Serving at {address} - docs: {address}/docs - stop: Ctrl+C",
             )
         )
+        logging.getLogger("uvicorn.access").addFilter(_without_query)
         uvicorn.Server(uvicorn.Config(app, log_level="info")).run(sockets=[line])
 
 
@@ -79,6 +83,14 @@ def _listening(host: str, port: int) -> socket.socket:
                 "with --port, or another address with --host",
             )
         )
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Leave what stands behind the question mark out of the access log: it may be a secret."""
+    if isinstance(record.args, tuple) and len(record.args) == _ACCESS_ARGUMENTS:
+        client, method, path, *rest = record.args
+        record.args = (client, method, str(path).partition("?")[0], *rest)
+    return True
 
 
 def _is_loopback(host: str) -> bool:

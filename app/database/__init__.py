@@ -50,6 +50,7 @@ class Database:
         """Find it; raise DatabaseFailed when it cannot be used. Nothing is connected yet."""
         given = _url(settings.database_url)
         owner = _url(settings.database_owner_url) or given
+        self.split = settings.database_owner_url is not None
         self.embedded = None if given else _embedded(settings)
         self.service = Address(given, self.embedded, SERVICE)
         self.owner = Address(owner, self.embedded, OWNER)
@@ -132,7 +133,8 @@ def _url(given: Any) -> URL | None:
         url = make_url(given.get_secret_value())
     except (ArgumentError, ValueError):
         url = None
-    if url is None or url.drivername not in _DRIVERS or not url.database:
+    port = (url.port if url else None) or 0
+    if url is None or url.drivername not in _DRIVERS or not url.database or port > 65_535:
         raise DatabaseFailed(
             "database-unusable",
             Text(

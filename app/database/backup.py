@@ -110,7 +110,8 @@ async def _refuse_while_used(database: Database) -> None:
 
 _OTHERS: Final = """
 SELECT count(*) FROM pg_stat_activity
- WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+ WHERE datname = current_database() AND pid <> pg_backend_pid()
+   AND coalesce(backend_type, 'client backend') = 'client backend'  -- null: not ours to see
 """
 
 

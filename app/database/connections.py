@@ -88,6 +88,8 @@ class Readers:
         try:
             connection = await pool.acquire(timeout=_WAITING)
         except TimeoutError as error:
+            if pool.get_size() < self._size:
+                raise ConnectionError("the server does not answer") from error
             raise PoolExhausted from error
         try:
             yield cast(asyncpg.Connection, connection)

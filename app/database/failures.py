@@ -11,6 +11,7 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.embedded import EmbeddedFailed
 from app.rules.errors import Text
 
 UNAVAILABLE: Final = (
@@ -68,7 +69,7 @@ def translated() -> Iterator[None]:
         yield
     except (PoolTimeout, PoolExhausted) as error:
         raise DatabaseFailed(*_OVERLOADED) from error
-    except (OSError, asyncpg.InterfaceError) as error:
+    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         # A statement that outlives its time limit is a TimeoutError, which is an OSError.
         slow = isinstance(error, asyncio.TimeoutError)
         raise DatabaseFailed(*(_TOO_SLOW if slow else UNAVAILABLE)) from error
@@ -95,6 +96,8 @@ def logging_in(shown: str) -> Iterator[None]:
     """Turn the refusal of a login, and an address where nobody answers, into DatabaseFailed."""
     try:
         yield
+    except EmbeddedFailed as error:
+        raise DatabaseFailed("database-unusable", error.text) from error
     except _REFUSALS as error:
         raise DatabaseFailed("database-unusable", _refused(error)) from error
     except (OSError, asyncpg.CannotConnectNowError) as error:
@@ -102,7 +105,7 @@ def logging_in(shown: str) -> Iterator[None]:
             f"không kết nối được cơ sở dữ liệu {shown}; hãy kiểm tra địa chỉ, cổng và máy chủ",
             f"the database {shown} cannot be reached; check address, port and server",
         )
-        raise DatabaseFailed("database-unavailable", text) from error
+        raise DatabaseFailed("database-unusable", text) from error
 
 
 def _refused(error: Exception) -> Text:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from alembic import command
@@ -20,6 +21,7 @@ from app.rules.errors import Text
 
 _MIGRATING: Final = 7409  # the advisory lock that only one migration holds
 HEAD: Final = "head"
+Result = TypeVar("Result")
 _NO_RIGHT: Final = "42501"  # SQLSTATE: insufficient privilege
 
 
@@ -42,8 +44,7 @@ def scripts() -> ScriptDirectory:
 
 async def state(database: Database) -> State:
     """Return where the schema is; raise DatabaseFailed when it is ahead of this version."""
-    async with database.as_owner() as connection:
-        return await connection.run_sync(_state)
+    return await _as_owner(database, _state)
 
 
 async def upgrade(database: Database, revision: str = HEAD) -> State:
@@ -61,14 +62,16 @@ async def downgrade(database: Database, revision: str) -> State:
 
 async def drift(database: Database) -> str | None:
     """Return how the tables differ from what this version expects, or None."""
-    async with database.as_owner() as connection:
-        return await connection.run_sync(_drift)
+    return await _as_owner(database, _drift)
 
 
 async def check_service(database: Database) -> None:
-    """Raise DatabaseFailed unless the service may work and may not do more than that."""
+    """Raise DatabaseFailed unless the service may work and may not do more than that.
+
+    With one address for everything, its login may be an owner: it works as the service's role.
+    """
     async with database.reading() as connection:
-        rights = dict(await connection.fetchrow(_RIGHTS, SCHEMA) or {})
+        rights = dict(await connection.fetchrow(_RIGHTS, SCHEMA, database.split) or {})
         unsafe = [row["name"] for row in await connection.fetch(_UNSAFE)]
     if any(rights.values()):
         raise DatabaseFailed(
@@ -93,10 +96,13 @@ async def check_service(database: Database) -> None:
 
 
 _RIGHTS: Final = """
-SELECT r.rolsuper AS super, r.rolbypassrls AS bypasses,
-       has_schema_privilege(current_user, $1, 'CREATE') AS creates,
+SELECT r.rolsuper OR ($2 AND login.rolsuper) AS super,
+       r.rolbypassrls OR ($2 AND login.rolbypassrls) AS bypasses,
+       has_schema_privilege(r.oid, $1, 'CREATE')
+       OR has_database_privilege(r.oid, current_database(), 'CREATE') AS creates,
        EXISTS (SELECT FROM pg_tables WHERE schemaname = $1 AND tableowner = current_user) AS owns
-  FROM pg_roles r WHERE r.rolname = current_user
+  FROM pg_roles r, pg_roles login
+ WHERE r.rolname = current_user AND login.rolname = session_user
 """
 _UNSAFE: Final = """
 SELECT name FROM pg_settings
@@ -112,17 +118,22 @@ async def _moved(database: Database, move: Any, revision: str) -> State:
             move(_config(connection), revision)
         return before
 
+    return await _as_owner(database, run)
+
+
+async def _as_owner(database: Database, work: Callable[[Connection], Result]) -> Result:
+    """Run work as the owner; raise DatabaseFailed where the account has no right to it."""
     try:
         async with database.as_owner() as connection:
-            return await connection.run_sync(run)
+            return await connection.run_sync(work)
     except ProgrammingError as error:
         if getattr(error.orig, "sqlstate", None) != _NO_RIGHT:
             raise
         raise _no_right(error) from error
 
 
-def _no_right(error: Exception) -> DatabaseFailed:
-    said = str(error).splitlines()[0].rpartition(": ")[2]
+def _no_right(error: ProgrammingError) -> DatabaseFailed:
+    said = str(error.orig).splitlines()[0]
     return DatabaseFailed(
         "database-unusable",
         Text(

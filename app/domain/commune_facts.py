@@ -191,8 +191,16 @@ async def get(
 
 _DESIGNATIONS: Final = """
 SELECT g.id, g.model, g.authority, g.decision, g.decided_on, g.source, g.unit_id,
-       coalesce($1, g.decided_on, g.recorded_at::date) AS day
+       coalesce($1, shown.day) AS day
   FROM designation g
+  CROSS JOIN LATERAL (
+    SELECT coalesce(g.decided_on, (g.recorded_at AT TIME ZONE 'UTC' + interval '7 hours')::date)
+  ) chosen(day)
+  CROSS JOIN LATERAL (  -- a day on which the unit exists: that one, or the nearest
+    SELECT least(greatest(chosen.day, v.valid_from), v.valid_to - 1)
+      FROM unit_version v WHERE v.unit_id = g.unit_id
+     ORDER BY abs(least(greatest(chosen.day, v.valid_from), v.valid_to - 1) - chosen.day) LIMIT 1
+  ) shown(day)
  WHERE ($2::varchar IS NULL OR g.model = $2) AND ($3::varchar IS NULL OR g.authority = $3)
    AND g.id > $4
    AND ($5 OR g.unit_id = ANY($6::int[]) OR g.district_id = ANY($7::int[])

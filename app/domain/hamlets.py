@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.domain.refusals import Complaint, Conflict, Refused
 from app.domain.unit_lookup import Found
 from app.domain.units import Register, Unit, UnitVersion
-from app.domain.vietnamese import name_key, search_key, sort_key, split_type
+from app.domain.vietnamese import loose_key, name_key, search_key, sort_key, split_type
 from app.rules.errors import Text
 
 
@@ -49,7 +49,7 @@ async def add(
         "type": type_,
         "name": name,
         "sort_key": sort_key(name),
-        "name_key": name_key(split_type(name)[1]),
+        "loose_key": loose_key(name_key(split_type(name)[1])),
         "search_key": search_key(name),
         "parent_id": commune.id,
     }
@@ -76,7 +76,7 @@ async def add(
 _FOLLOW: Final = (
     """
 CREATE TEMP TABLE following ON COMMIT DROP AS
-SELECT h.unit_id, h.code, h.type, h.name, h.sort_key, h.name_key, h.search_key, h.parent_id,
+SELECT h.unit_id, h.code, h.type, h.name, h.sort_key, h.loose_key, h.search_key, h.parent_id,
        c.district_id, c.province_id, greatest(h.valid_from, c.valid_from) AS valid_from, c.valid_to
   FROM (SELECT DISTINCT ON (v.unit_id) v.* FROM unit_version v
           JOIN unit u ON u.id = v.unit_id AND u.level = 'hamlet'
@@ -84,9 +84,9 @@ SELECT h.unit_id, h.code, h.type, h.name, h.sort_key, h.name_key, h.search_key, 
   JOIN unit_version c ON c.unit_id = h.parent_id
    AND (c.valid_to IS NULL OR c.valid_to > h.valid_from)
 """,
-    "DELETE FROM unit_version v USING following f WHERE f.unit_id = v.unit_id",
+    "DELETE FROM unit_version v USING unit u WHERE u.id = v.unit_id AND u.level = 'hamlet'",
     """
-INSERT INTO unit_version (unit_id, code, type, name, sort_key, name_key, search_key, parent_id,
+INSERT INTO unit_version (unit_id, code, type, name, sort_key, loose_key, search_key, parent_id,
                           district_id, province_id, valid_from, valid_to)
 SELECT * FROM following
 """,
@@ -94,7 +94,11 @@ SELECT * FROM following
 
 
 async def follow_communes(connection: asyncpg.Connection) -> None:
-    """Give hamlets the versions that their communes have, within the caller's transaction."""
+    """Give hamlets the versions that their communes have, within the caller's transaction.
+
+    A hamlet whose commune turns out to have ended before it began keeps its identity but is
+    nowhere on any day.
+    """
     for statement in _FOLLOW:
         await connection.execute(statement)
 

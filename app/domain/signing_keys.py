@@ -9,18 +9,21 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import logging
 import os
 import secrets
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from app.embedded.locks import Lock
 from app.rules.errors import Text
 
+_log = logging.getLogger("ntm")
 LIFETIME: Final = 900  # seconds a token lives
 LEEWAY: Final = 30  # seconds by which clocks may differ
 ALGORITHM: Final = "ES256"
@@ -35,7 +38,7 @@ class KeysUnusable(Exception):
         self.text = text
 
 
-class Key(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A key on the curve P-256; `d` is the private half, `retired` when it stopped signing."""
 
     kid: str
@@ -43,8 +46,8 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     y: str
     d: str | None = None
     retired: int | None = None
-    kty: str = "EC"
-    crv: str = "P-256"
+    kty: Literal["EC"] = "EC"
+    crv: Literal["P-256"] = "P-256"
 
     def public(self) -> dict[str, str]:
         """Return the public half, as anybody may see it."""
@@ -72,8 +75,11 @@ class SigningKeys:
     def __init__(self, path: Path) -> None:
         """Read the keys, after making the file when there is none; raise KeysUnusable."""
         self._path = path
-        if not path.exists():
-            _write(path, [_made()], replace=False)
+        try:
+            if not path.exists():
+                _write(path, [_made()], replace=False)
+        except OSError as error:
+            raise _unusable(path, str(error.strerror)) from error
         self._seen: tuple[int, int, int] | None = None
         self._keys: list[Key] = []
         self.all()
@@ -83,15 +89,22 @@ class SigningKeys:
         return self.all()[0]
 
     def all(self) -> list[Key]:
-        """Return every key that can still verify a token."""
+        """Return every key that can still verify a token.
+
+        While the file is missing or damaged, the keys read before go on to serve.
+        """
         try:
             found = self._path.stat()
             mark = (found.st_mtime_ns, found.st_ino, found.st_size)
             if mark != self._seen:
-                self._keys, self._seen = _read(self._path), mark
-        except OSError as error:
+                self._seen = mark
+                self._keys = _read(self._path)
+        except (OSError, KeysUnusable) as error:
             if not self._keys:
-                raise _unusable(self._path, str(error.strerror)) from error
+                if isinstance(error, OSError):
+                    raise _unusable(self._path, str(error.strerror)) from error
+                raise
+            _log.error("signing keys cannot be read anew: %s", error)
         now = time.time()
         return [key for key in self._keys if key.verifies(now)]
 
@@ -101,6 +114,10 @@ class SigningKeys:
 
     def rotate(self) -> Key:
         """Let a new key sign from now on; return it."""
+        with Lock(self._path.with_suffix(".lock")).held(patience=10):
+            return self._rotate()
+
+    def _rotate(self) -> Key:
         now = int(time.time())
         old = [
             msgspec.structs.replace(key, d=None, retired=key.retired or now) for key in self.all()
@@ -130,34 +147,60 @@ def _read(path: Path) -> list[Key]:
         raise _unusable(path, "others may read it: chmod 600")
     try:
         keys = msgspec.json.decode(path.read_bytes(), type=_File).keys
-    except msgspec.DecodeError as error:
-        raise _unusable(path, str(error)) from error
-    if not keys or keys[0].d is None or any(key.kty != "EC" for key in keys):
-        raise _unusable(path, "no key that signs")
+        for key in keys:
+            _check(key)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+        raise _unusable(path, f"{type(error).__name__}") from error
+    signs = [key for key in keys if key.d is not None]
+    if not keys or signs[:1] != keys[:1] or keys[0].retired is not None:
+        raise _unusable(path, "the first key does not sign")
+    if len({key.kid for key in keys}) != len(keys):
+        raise _unusable(path, "one kid twice")
     return keys
+
+
+def _check(key: Key) -> None:
+    """Raise ValueError unless the numbers are a point of the curve, and its own private half."""
+    public = ec.EllipticCurvePublicNumbers(_number(key.x), _number(key.y), ec.SECP256R1())
+    public.public_key()
+    if key.d is not None:
+        derived = ec.derive_private_key(_number(key.d), ec.SECP256R1()).public_key()
+        if derived.public_numbers() != public:
+            raise ValueError("two halves of two keys")
+
+
+def _number(text: str) -> int:
+    content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if len(content) != _BYTES or base64.urlsafe_b64encode(content).decode().rstrip("=") != text:
+        raise ValueError("not 32 bytes in base64url")
+    return int.from_bytes(content, "big")
 
 
 def _write(path: Path, keys: list[Key], *, replace: bool) -> None:
     """Write the file whole and private; without `replace`, whoever was first has made it."""
-    content = json.dumps({"keys": [_plain(key) for key in keys]}, indent=1)
+    making = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            file.write(content + "\n")
+            making = Path(file.name)
+            file.write(json.dumps({"keys": [_plain(key) for key in keys]}, indent=1) + "\n")
             file.flush()
             os.fsync(file.fileno())
         if replace:
-            os.replace(file.name, path)
-            return
-        with contextlib.suppress(FileExistsError):
-            os.link(file.name, path)
-        os.unlink(file.name)
+            making.replace(path)
+        else:
+            with contextlib.suppress(FileExistsError):
+                os.link(making, path)
     except OSError as error:
         raise _unusable(path, str(error.strerror)) from error
+    finally:
+        if making is not None:  # it holds a private key
+            making.unlink(missing_ok=True)
 
 
-def _plain(key: Key) -> Any:
-    return msgspec.to_builtins(key)
+def _plain(key: Key) -> dict[str, Any]:
+    """Return a key as a member of a JWK Set."""
+    return {name: value for name, value in msgspec.to_builtins(key).items() if value is not None}
 
 
 def _unusable(path: Path, why: str) -> KeysUnusable:

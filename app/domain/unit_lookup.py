@@ -145,7 +145,7 @@ async def by_ids(
 
 
 def _is_key(place: str) -> bool:
-    return re.match(KEY_PATTERN, place) is not None
+    return re.fullmatch(KEY_PATTERN, place) is not None
 
 
 _WAS: Final = """

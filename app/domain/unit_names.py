@@ -15,7 +15,7 @@ import asyncpg
 import msgspec
 
 from app.domain.unit_lookup import COLUMNS, SOURCE, Found, by_ids, found
-from app.domain.vietnamese import PLAIN_RANKS, loose_key, name_key, split_type
+from app.domain.vietnamese import loose_key, name_key, split_type
 
 MOST_CANDIDATES: Final = 50
 
@@ -49,6 +49,10 @@ class Named(msgspec.Struct, frozen=True):
         key = _own_key(str(unit.shown["name"]))
         return cls(unit, key, loose_key(key))
 
+    def has_code(self, text: str) -> bool:
+        """Tell whether this is the unit's code or key."""
+        return text in (self.unit.shown["code"], self.unit.key)
+
 
 class Existing:
     """The units of a day that a request can mean, by code and by name."""
@@ -58,6 +62,7 @@ class Existing:
         self._by_name: dict[str, list[Named]] = collections.defaultdict(list)
         for one in map(Named.of, units):
             self._by_code[one.unit.shown["code"]].append(one)
+            self._by_code[one.unit.key].append(one)
             self._by_name[one.loose].append(one)
 
     def fitting(self, asked: Asked) -> list[Named]:
@@ -84,16 +89,16 @@ class Resolved(msgspec.Struct, frozen=True):
         }
 
 
-_LOOSE: Final = "translate(regexp_replace(v.name_key, '![0-5]', '', 'g'), $3, $4)"
-_BY_CODES: Final = f"SELECT {COLUMNS} {SOURCE} AND v.code = ANY($2::varchar[])"
-_BY_NAMES: Final = f"SELECT {COLUMNS} {SOURCE} AND v.name_key = ANY($2::varchar[])"
-_BY_LOOSE_NAMES: Final = f"SELECT {COLUMNS} {SOURCE} AND {_LOOSE} = ANY($2::varchar[])"
-# Units with one of these codes or names that had ended by the day, and their last day.
-_ENDED: Final = """
-SELECT u.id, max(v.valid_to) - 1 AS last_day FROM unit_version v JOIN unit u ON u.id = v.unit_id
- WHERE (v.code = ANY($2::varchar[]) OR v.name_key = ANY($3::varchar[]))
- GROUP BY u.id HAVING bool_and(v.valid_to <= $1)
+_WANTED: Final = """
+(v.code = ANY($2::varchar[]) OR u.key = ANY($2::varchar[]) OR v.loose_key = ANY($3::varchar[]))
 """
+_OF_DAY: Final = f"SELECT {COLUMNS} {SOURCE} AND {_WANTED}"
+# Units with one of these codes or names that had ended by the day, and their last day.
+_ENDED: Final = f"""
+SELECT u.id, max(v.valid_to) - 1 AS last_day FROM unit_version v JOIN unit u ON u.id = v.unit_id
+ WHERE {_WANTED}
+ GROUP BY u.id HAVING bool_and(v.valid_to <= $1)
+"""  # noqa: S608 - constants
 _BECAME: Final = """
 WITH RECURSIVE next(origin, id) AS (
   SELECT one, one FROM unnest($1::int[]) one
@@ -108,55 +113,52 @@ async def resolve(connection: asyncpg.Connection, asked: Sequence[Asked]) -> lis
     answers: dict[int, Resolved] = {}
     for day in sorted({one.on for one in asked}):
         of_day = {place: one for place, one in enumerate(asked) if one.on == day}
-        existing = await _existing(connection, of_day.values(), day)
+        codes, names = _wanted(of_day.values())
+        rows = await connection.fetch(_OF_DAY, day, codes, names)
+        existing = Existing(found(row, day) for row in rows)
+        unknown = {}
         for place, one in of_day.items():
-            answers[place] = _choose(one, existing)
-        missing = {place: of_day[place] for place in of_day if answers[place].unit is None}
-        for place, successors in (await _became(connection, missing, day)).items():
-            candidates = () if successors else answers[place].candidates
-            answers[place] = Resolved(None, candidates, successors)
+            answers[place], fits = _choose(one, existing)
+            if not fits:
+                unknown[place] = one
+        for place, successors in (await _became(connection, unknown, day)).items():
+            answers[place] = Resolved(None, answers[place].candidates, successors)
     return [answers[place] for place in range(len(asked))]
 
 
-async def _existing(
-    connection: asyncpg.Connection, asked: Iterable[Asked], day: datetime.date
-) -> Existing:
-    """Return every unit of the day that one of the codes or names can mean."""
+def _wanted(asked: Iterable[Asked]) -> tuple[list[str], list[str]]:
+    """Return the codes and the loose keys of the names that are asked for."""
     asked = list(asked)
-    names = {key for one in asked for key in one.name_keys()}
-    rows = await connection.fetch(_BY_CODES, day, sorted({one.code for one in asked if one.code}))
-    rows += await connection.fetch(_BY_NAMES, day, sorted(names))
-    known = {_own_key(row["name"]) for row in rows}
-    loose = sorted({loose_key(key) for key in names - known})
-    if loose:
-        rows += await connection.fetch(_BY_LOOSE_NAMES, day, loose, *PLAIN_RANKS)
-    return Existing({row["id"]: found(row, day) for row in rows}.values())
+    names = {loose_key(key) for one in asked for key in one.name_keys()}
+    return sorted({one.code for one in asked if one.code}), sorted(names)
 
 
-def _choose(asked: Asked, existing: Existing) -> Resolved:
-    """Decide which unit is meant; more than one, or one that contradicts, is a candidate."""
+def _choose(asked: Asked, existing: Existing) -> tuple[Resolved, bool]:
+    """Decide which unit of the day is meant, and whether any fits all that was asked for.
+
+    More than one, and such as contradict something, are candidates.
+    """
     fitting = existing.fitting(asked)
     if asked.code is not None:
         for one in fitting:
-            if one.unit.shown["code"] == asked.code and _agrees(asked, one, exactly=False):
-                return Resolved(one.unit)
-        return Resolved(None, [one.unit for one in fitting])
+            if one.has_code(asked.code) and _agrees(asked, one, exactly=False):
+                return Resolved(one.unit), True
+        return Resolved(None, [one.unit for one in fitting]), False
     for exactly in (True, False):
         named = [one for one in fitting if _agrees(asked, one, exactly=exactly)]
         chosen = [one.unit for one in named if _of_type(asked, one)]
         if len(chosen) == 1:
-            return Resolved(chosen[0])
+            return Resolved(chosen[0]), True
         if named:
-            return Resolved(None, chosen or [one.unit for one in named])
-    return Resolved(None, [one.unit for one in fitting])
+            return Resolved(None, chosen or [one.unit for one in named]), bool(chosen)
+    return Resolved(None, [one.unit for one in fitting]), False
 
 
 async def _became(
     connection: asyncpg.Connection, asked: dict[int, Asked], day: datetime.date
 ) -> dict[int, list[Found]]:
     """Return what the ended units have become that were asked for, by place in the request."""
-    codes = sorted({one.code for one in asked.values() if one.code})
-    names = sorted({key for one in asked.values() for key in one.name_keys()})
+    codes, names = _wanted(asked.values())
     if not codes and not names:
         return {}
     ended = await _as_they_were(connection, await connection.fetch(_ENDED, day, codes, names))
@@ -168,7 +170,7 @@ async def _became(
     past = Existing(ended)
     became: dict[int, list[Found]] = {}
     for place, one in asked.items():
-        meant = [was.unit.id for was in past.fitting(one) if _meant(one, was)]
+        meant = _meant(one, past.fitting(one))
         ids = {target for id_ in meant for target in targets[id_]}
         if successors := [now[id_] for id_ in now if id_ in ids]:
             became[place] = successors
@@ -184,11 +186,19 @@ async def _as_they_were(
     return [unit for day, ids in by_day.items() for unit in await by_ids(connection, ids, day)]
 
 
-def _meant(asked: Asked, was: Named) -> bool:
-    """Tell whether an ended unit is what was asked for."""
-    if asked.code is not None and asked.code != was.unit.shown["code"]:
-        return False
-    return _agrees(asked, was, exactly=True) and _of_type(asked, was)
+def _meant(asked: Asked, past: Sequence[Named]) -> list[int]:
+    """Return the ids of the ended units that fit what was asked for; an exact name comes first."""
+    for exactly in (True, False):
+        fitting = [
+            was.unit.id
+            for was in past
+            if (asked.code is None or was.has_code(asked.code))
+            and _agrees(asked, was, exactly=exactly)
+            and _of_type(asked, was)
+        ]
+        if fitting:
+            return fitting
+    return []
 
 
 def _agrees(asked: Asked, one: Named, *, exactly: bool) -> bool:

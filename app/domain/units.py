@@ -55,7 +55,7 @@ class UnitVersion(Base):
         Index("ix_unit_version_parent_id", "parent_id"),
         Index("ix_unit_version_district_id", "district_id"),
         Index("ix_unit_version_province_id", "province_id"),
-        Index("ix_unit_version_name_key", "name_key"),
+        Index("ix_unit_version_loose_key", "loose_key"),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -64,7 +64,7 @@ class UnitVersion(Base):
     type: Mapped[str | None]
     name: Mapped[str]
     sort_key: Mapped[str] = mapped_column(String(collation="C"))
-    name_key: Mapped[str] = mapped_column(String(collation="C"))
+    loose_key: Mapped[str] = mapped_column(String(collation="C"))
     search_key: Mapped[str] = mapped_column(String(collation="C"))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     district_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))

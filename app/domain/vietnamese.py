@@ -18,9 +18,10 @@ _TONES: Final = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u
 _D_FAMILY: Final = str.maketrans("ÐðƉɖ", "ĐđĐđ")
 _INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _TONE: Final = re.compile("![0-5]")
+_DIGITS: Final = "0123456789"
 _NUMBER: Final = re.compile(r"[0-9]+")
 _APOSTROPHES: Final = re.compile("['’‘ʼ`]")
-_BETWEEN: Final = re.compile(r"[^0-9a-zăâđêôơư]+")
+_BETWEEN: Final = re.compile(r"[\W_]+")
 
 
 class TypeName(msgspec.Struct, frozen=True):
@@ -74,15 +75,14 @@ def name_key(text: str) -> str:
 
 
 # The letters that remain when diacritics are left out: ă and â are a, and so on.
-PLAIN_RANKS: Final = (
-    "".join(_RANKS[letter] for letter in "ăâđêôơư"),
-    "".join(_RANKS[letter] for letter in "aadeoou"),
+_PLAIN_RANKS: Final = str.maketrans(
+    {_RANKS[marked]: _RANKS[plain] for marked, plain in zip("ăâđêôơư", "aadeoou", strict=True)}
 )
 
 
 def loose_key(key: str) -> str:
     """Return a name key without tones and diacritics: for what is typed without them."""
-    return _TONE.sub("", key).translate(str.maketrans(*PLAIN_RANKS))
+    return _TONE.sub("", key).translate(_PLAIN_RANKS)
 
 
 def split_type(text: str) -> tuple[frozenset[str], str]:
@@ -100,14 +100,17 @@ def split_type(text: str) -> tuple[frozenset[str], str]:
 def _word_key(word: str) -> str:
     """Return the key of one word; what a hyphen or the like divides are several syllables."""
     clean = unicodedata.normalize("NFC", _INVISIBLE.sub("", word).translate(_D_FAMILY)).lower()
-    apart = unicodedata.normalize("NFD", clean)
+    return " ".join(_syllable_key(part) for part in _BETWEEN.split(clean) if part)
+
+
+def _syllable_key(syllable: str) -> str:
+    apart = unicodedata.normalize("NFD", syllable)
     tone = next((_TONES[char] for char in apart if char in _TONES), "0")
     letters = unicodedata.normalize("NFC", "".join(c for c in apart if c not in _TONES))
-    parts = [part for part in _BETWEEN.split(letters) if part]
-    if not parts:
-        return ""
-    spelled = (_NUMBER.sub(_padded, part) for part in parts)
-    return " ".join("".join(_RANKS.get(char, char) for char in one) for one in spelled) + f"!{tone}"
+    spelled = _NUMBER.sub(_padded, letters)
+    return (
+        "".join(char if char in _DIGITS else _RANKS.get(char, "") for char in spelled) + f"!{tone}"
+    )
 
 
 def _padded(number: re.Match[str]) -> str:

@@ -78,6 +78,10 @@ class Server:
         """Tell whether the server process lives."""
         return self._process is not None and self._process.poll() is None
 
+    def reachable(self) -> bool:
+        """Tell whether its socket is where it was made; somebody may clean up /tmp."""
+        return (self.socket / ".s.PGSQL.5432").exists()
+
     def stop(self) -> None:
         """Shut down with a checkpoint; immediately when that takes too long."""
         self._cluster.state.unlink(missing_ok=True)
@@ -139,8 +143,11 @@ class Server:
     def _wait_until_ready(self) -> bool:
         """Wait as long as the server lives and somebody waits for it: recovery can take time."""
         users = Lock(self._cluster.users_lock)
+        asked = [
+            str(self._binaries / "pg_isready"), "-q", "-t", "2", "-h", str(self.socket),
+            "-U", OWNER, "-d", "postgres",
+        ]  # fmt: skip
         while self.runs() and not users.is_free():
-            asked = [str(self._binaries / "pg_isready"), "-q", "-h", str(self.socket), "-t", "2"]
             if connects(str(self.socket)) and run(asked, self._account).returncode == 0:
                 return True
             time.sleep(0.02)

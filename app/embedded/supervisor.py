@@ -47,6 +47,10 @@ def supervise(cluster: Cluster, tell: Callable[[Text | None], None]) -> None:
         while not _deserted(users, cluster):
             if not server.runs():
                 server.start()
+            elif not server.reachable():
+                server.stop()
+                server = Server(cluster)
+                server.start()
             time.sleep(_PAUSE)
     except EmbeddedFailed as error:
         tell(error.text)

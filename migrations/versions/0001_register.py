@@ -14,6 +14,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+# Since PostgreSQL 16 who makes a role may grant it, but not act as it, until it is granted.
 # A role belongs to the whole server: other databases may use it, so taking the revision back
 # leaves the role and takes its rights in this database only.
 ROLE = """
@@ -22,7 +23,8 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ntm_service') THEN
     CREATE ROLE ntm_service NOLOGIN;
   END IF;
-  IF NOT pg_has_role(current_user, 'ntm_service', 'MEMBER') THEN
+  IF NOT pg_has_role(current_user, 'ntm_service', CASE
+    WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
     EXECUTE format('GRANT ntm_service TO %I', current_user);
   END IF;
 END $$
@@ -54,7 +56,7 @@ def upgrade() -> None:
         sa.Column("type", sa.String(), nullable=True),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("sort_key", PLAIN, nullable=False),
-        sa.Column("name_key", PLAIN, nullable=False),
+        sa.Column("loose_key", PLAIN, nullable=False),
         sa.Column("search_key", PLAIN, nullable=False),
         sa.Column("parent_id", sa.Integer(), nullable=True),
         sa.Column("district_id", sa.Integer(), nullable=True),
@@ -79,7 +81,7 @@ def upgrade() -> None:
         "(int8range(unit_id::bigint, unit_id::bigint, '[]') WITH =, "
         "daterange(valid_from, valid_to) WITH &&)"
     )
-    for column in ("unit_id", "code", "parent_id", "district_id", "province_id", "name_key"):
+    for column in ("unit_id", "code", "parent_id", "district_id", "province_id", "loose_key"):
         op.create_index(op.f(f"ix_unit_version_{column}"), "unit_version", [column])
     op.create_index(op.f("ix_unit_version_sort_key_code"), "unit_version", ["sort_key", "code"])
     op.create_table(

@@ -20,7 +20,7 @@ import asyncpg
 
 from app.domain.register.merge import UNCHANGED, Loaded, Progress, merge
 from app.domain.units import NATION
-from app.domain.vietnamese import name_key, search_key, sort_key, split_type
+from app.domain.vietnamese import loose_key, name_key, search_key, sort_key, split_type
 
 __all__ = ["KNOWN_FROM", "UNCHANGED", "Loaded", "Progress", "digest", "is_loaded", "load"]
 
@@ -99,7 +99,7 @@ def _versions(progress: Progress) -> Iterator[tuple[Any, ...]]:
 
 
 def _keys(name: str) -> tuple[str, str, str]:
-    return sort_key(name), name_key(split_type(name)[1]), search_key(name)
+    return sort_key(name), loose_key(name_key(split_type(name)[1])), search_key(name)
 
 
 def _level(key: str) -> str:

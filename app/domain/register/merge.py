@@ -24,14 +24,14 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 UNCHANGED: Final = Loaded(0, 0, 0, 0, 0)
-_COLUMNS: Final = """unit_id, code, type, name, sort_key, name_key, search_key, parent_id,
+_COLUMNS: Final = """unit_id, code, type, name, sort_key, loose_key, search_key, parent_id,
 district_id, province_id, valid_from, valid_to, legal_basis, latitude, longitude, area_km2"""
 _IN_VERSION: Final = ", ".join(f"v.{one.strip()}" for one in _COLUMNS.split(","))
 _INCOMING: Final = (
     """
 CREATE TEMP TABLE incoming (
   key varchar, code varchar COLLATE "C", type varchar, name varchar,
-  sort_key varchar COLLATE "C", name_key varchar COLLATE "C", search_key varchar COLLATE "C",
+  sort_key varchar COLLATE "C", loose_key varchar COLLATE "C", search_key varchar COLLATE "C",
   parent varchar, district varchar, province varchar,
   valid_from date, valid_to date, legal_basis varchar,
   latitude numeric(9, 6), longitude numeric(9, 6), area_km2 numeric(10, 2)) ON COMMIT DROP
@@ -49,7 +49,7 @@ SELECT DISTINCT key, CASE key WHEN 'VN' THEN 'nation' ELSE split_part(key, '-', 
 """
 _RESOLVE: Final = """
 CREATE TEMP TABLE resolved ON COMMIT DROP AS
-SELECT u.id AS unit_id, i.code, i.type, i.name, i.sort_key, i.name_key, i.search_key,
+SELECT u.id AS unit_id, i.code, i.type, i.name, i.sort_key, i.loose_key, i.search_key,
        parent.id AS parent_id, district.id AS district_id, province.id AS province_id,
        i.valid_from, i.valid_to, i.legal_basis, i.latitude, i.longitude, i.area_km2
   FROM incoming i
