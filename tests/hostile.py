@@ -1,16 +1,20 @@
 """Requests that should never come and always do, each with the answer it must get.
 
 `BODIES` are bodies of the preview, `GETS` are reads. `remedy` are words that the answer must
-contain in both languages, because they tell the caller what would have been right.
+contain in both languages, because they tell the caller what would have been right. `OPERATIONS`
+are all operations of the service, each with a good request, from which bad ones are made.
 """
 
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
+
+import httpx
 
 Place = tuple[str | int, ...]
 
@@ -480,3 +484,348 @@ NASTY: Final[tuple[tuple[str, Any], ...]] = (
     ("object", {"percent": {"numerator": []}}),
 )
 NASTY_KEYS: Final = ("", "x", "\0", "\ud800", "x" * 5_000, "a/b~c", "__class__", "level", "percent")
+
+
+# --- every operation of the service --------------------------------------------------------------
+
+TODAY_COMMUNE: Final = "07948"  # Phường Âu Cơ, Phú Thọ, since 2025-07-01
+NOBODY: Final = "ntm-0000000000000000"
+_NUMBERS: Final = itertools.count(100)  # of hamlets; each worker has a database of its own
+
+
+class Operation(NamedTuple):
+    """An operation with one good request; where that needs what is not there yet, see `ready`."""
+
+    method: str
+    template: str
+    path: str
+    scope: str | None = "read"
+    body: Any = None
+    status: int = 200
+    form: bool = False
+
+    @property
+    def name(self) -> str:
+        """The operation as tests are called after it."""
+        return f"{self.method} {self.template}"
+
+    async def ready(self, admin: httpx.AsyncClient) -> Operation:
+        """Return the operation as a request that must succeed, with whatever it needs made."""
+        if "{client_id}" in self.template:
+            path = self.path.replace(NOBODY, await _new_client(admin))
+            if self.template.endswith("/{id}"):
+                await admin.post(path.rpartition("/")[0])  # the last secret is not retired
+                shown = (await admin.get(path.rpartition("/secrets")[0])).json()
+                path = f"{path.rpartition('/')[0]}/{shown['secrets'][0]['id']}"
+            return self._replace(path=path)
+        if self.template.endswith("/withdraw"):
+            number = await new_designation(admin)
+            return self._replace(path=self.path.replace("/1/", f"/{number}/"))
+        if self.method == "POST" and self.template.endswith("/hamlets"):
+            return self._replace(body={**self.body, "code": f"{TODAY_COMMUNE}-{next(_NUMBERS)}"})
+        if self.method == "POST" and self.template.endswith("/designations"):
+            return self._replace(body={**self.body, "decision": fresh_decision()})
+        if self.form:
+            made = (await admin.post("/v1/clients", json=NEW_CLIENT)).json()
+            names = ("client_id", "client_secret")
+            return self._replace(body={**self.body, **{name: made[name] for name in names}})
+        return self
+
+    async def call(
+        self,
+        caller: httpx.AsyncClient,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Call it as it wants to be called."""
+        content = {"data": self.body} if self.form else {"json": self.body}
+        request = caller.build_request(self.method, self.path + query, headers=headers, **content)
+        if self.form:
+            request.headers.pop("authorization", None)  # a client authenticates in one way only
+        return await caller.send(request)
+
+
+def fresh_decision() -> str:
+    """Return a decision that nobody has recorded."""
+    return f"{next(_NUMBERS)}/QĐ-TEST"
+
+
+async def _new_client(admin: httpx.AsyncClient) -> str:
+    answer = await admin.post("/v1/clients", json=NEW_CLIENT)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["client_id"])
+
+
+async def new_designation(admin: httpx.AsyncClient) -> int:
+    """Record a designation; return its number."""
+    body = {**DESIGNATION, "decision": fresh_decision()}
+    answer = await admin.post(f"/v1/communes/{TODAY_COMMUNE}/designations", json=body)
+    assert answer.status_code == 201, answer.text
+    return max(int(one["id"]) for one in answer.json()["designations"])
+
+
+NEW_CLIENT: Final = {"name": "Phòng Văn hoá", "territory": "25", "scopes": ["read"]}
+DESIGNATION: Final = {
+    "model": "smart",
+    "authority": "province",
+    "decision": "1/QĐ-TEST",
+    "date": "2025-08-01",
+    "source": "Quyết định kèm theo",
+}
+ATTRIBUTE: Final = {"value": True, "from": "2025-08-01", "to": "2026-08-01", "source": "Công văn 1"}
+HAMLET: Final = {
+    "code": f"{TODAY_COMMUNE}-01",
+    "name": "Khu 1",
+    "type": "khu_dan_cu",
+    "valid_from": "2025-08-01",
+}
+ASKED: Final = {
+    "code": "07894",
+    "name": "Xã Hùng Lô",
+    "province": "Phú Thọ",
+    "district": "Việt Trì",
+    "on": "2025-01-01",
+}
+_COMMUNE: Final = "/v1/communes/{code}"
+_HERE: Final = f"/v1/communes/{TODAY_COMMUNE}"
+_CLIENT: Final = "/v1/clients/{client_id}"
+
+OPERATIONS: Final = (
+    Operation("GET", "/livez", "/livez", None),
+    Operation("GET", "/readyz", "/readyz", None),
+    Operation("GET", "/.well-known/jwks.json", "/.well-known/jwks.json", None),
+    Operation("GET", "/.well-known/oauth-authorization-server",
+              "/.well-known/oauth-authorization-server", None),
+    Operation("POST", "/v1/oauth/token", "/v1/oauth/token", None,
+              {"grant_type": "client_credentials", "client_id": NOBODY, "client_secret": "x"},
+              form=True),
+    Operation("GET", "/v1/vocabulary", "/v1/vocabulary"),
+    Operation("GET", "/v1/rulesets", "/v1/rulesets"),
+    Operation("GET", "/v1/rulesets/{id}", "/v1/rulesets/phutho.commune"),
+    Operation("GET", "/v1/indicators", "/v1/indicators"),
+    Operation("GET", "/v1/indicators/{code}", "/v1/indicators/area_island"),
+    Operation("POST", "/v1/evaluations/preview", "/v1/evaluations/preview", body=VALID),
+    Operation("GET", "/v1/units", "/v1/units"),
+    Operation("POST", "/v1/units/resolve", "/v1/units/resolve", body={"items": [ASKED]}),
+    Operation("GET", "/v1/units/{code}", "/v1/units/86"),
+    Operation("GET", "/v1/units/{code}/lineage", "/v1/units/86/lineage"),
+    Operation("PUT", "/v1/units/{code}/identifiers/{scheme}", "/v1/units/25/identifiers/ioc",
+              "values:write", {"value": "H45"}),
+    Operation("GET", "/v1/communes", "/v1/communes"),
+    Operation("GET", "/v1/communes.geojson", "/v1/communes.geojson"),
+    Operation("GET", _COMMUNE, _HERE),
+    Operation("PUT", f"{_COMMUNE}/attributes/{{name}}", f"{_HERE}/attributes/area_island",
+              "values:write", ATTRIBUTE),
+    Operation("POST", f"{_COMMUNE}/designations", f"{_HERE}/designations", "values:write",
+              DESIGNATION, 201),
+    Operation("GET", f"{_COMMUNE}/hamlets", f"{_HERE}/hamlets"),
+    Operation("POST", f"{_COMMUNE}/hamlets", f"{_HERE}/hamlets", "values:write", HAMLET, 201),
+    Operation("GET", "/v1/designations", "/v1/designations"),
+    Operation("POST", "/v1/designations/{id}/withdraw", "/v1/designations/1/withdraw",
+              "values:write", {"reason": "ghi nhầm xã"}),
+    Operation("GET", "/v1/clients", "/v1/clients", "clients:admin"),
+    Operation("POST", "/v1/clients", "/v1/clients", "clients:admin", NEW_CLIENT, 201),
+    Operation("GET", _CLIENT, f"/v1/clients/{NOBODY}", "clients:admin"),
+    Operation("POST", f"{_CLIENT}/revoke", f"/v1/clients/{NOBODY}/revoke", "clients:admin"),
+    Operation("POST", f"{_CLIENT}/secrets", f"/v1/clients/{NOBODY}/secrets", "clients:admin",
+              status=201),
+    Operation("DELETE", f"{_CLIENT}/secrets/{{id}}", f"/v1/clients/{NOBODY}/secrets/1",
+              "clients:admin", status=204),
+)  # fmt: skip
+GUARDED: Final = tuple(one for one in OPERATIONS if one.scope)
+# Operations that take JSON; those that write something are refused without a trace.
+TAKING: Final = tuple(one for one in OPERATIONS if one.body is not None and not one.form)
+NEW_TAKING: Final = tuple(one for one in TAKING if one.body is not VALID)
+
+# --- what is wrong in a field, by what the field wants --------------------------------------------
+
+_HALF: Final = "\ud800"
+_SQL: Final = "'; DROP TABLE unit; --"
+_NO_TEXT: Final[tuple[Any, ...]] = (None, 1, True, 1.5, [], {}, ["x"])
+_NO_WORDS: Final[tuple[Any, ...]] = (*_NO_TEXT, "", "   ", "\u00a0", "x" * 201, "ề" * 201)
+_NO_DAY: Final[tuple[Any, ...]] = (
+    1, True, [], {}, "", "2024-13-01", "2025-02-30", "0001-01-01", "99999-01-01", "9999-12-31",
+    "20250801", "2025-8-1", "01/08/2025", "2025-08-01T00:00:00Z", " 2025-08-01", "2025-08-01\n",
+    "today", _SQL, "2025-08-01".translate(_FULL), "2025-08-01".translate(_ARABIC), 20250801,
+)  # fmt: skip
+_NO_CODE: Final[tuple[Any, ...]] = (
+    *_NO_TEXT, "", "x", "7948", "07948 ", " 07948", "07948\n", "9" * 20, "x" * 10_000, _SQL,
+    "0794%", "0794_", "07948\\", "07948".translate(_FULL), "07948".translate(_ARABIC),
+)  # fmt: skip
+_NO_CHOICE: Final[tuple[Any, ...]] = (
+    *_NO_TEXT,
+    "",
+    "x",
+    "SMART",
+    "Xa",
+    "smart ",
+    "x" * 10_000,
+    _SQL,
+)
+_NO_TRUTH: Final[tuple[Any, ...]] = (None, "true", "có", 0, 1, 1.0, [], {}, "")
+_NO_SCOPES: Final[tuple[Any, ...]] = (
+    None, "read", 1, True, {}, [], [1], [None], [["read"]], [""], ["READ"], ["read "], ["nope"],
+    ["read", "nope"], ["read"] * 21, ["x" * 10_000], [_SQL], ["ｒead"], ["read values:write"],
+)  # fmt: skip
+_WITHOUT_NULL: Final = 1
+
+# For each operation that is new here: every field with values that it must refuse.
+FIELDS: Final[dict[str, dict[Place, tuple[Any, ...]]]] = {
+    "POST /v1/units/resolve": {
+        ("items",): (None, 1, "x", {}, [], [1], [None], [[]], ["07894"], [{}] * 1_001),
+        ("items", 0, "code"): _NO_CODE[_WITHOUT_NULL:],
+        ("items", 0, "name"): _NO_WORDS[_WITHOUT_NULL:],
+        ("items", 0, "province"): _NO_WORDS[_WITHOUT_NULL:],
+        ("items", 0, "district"): _NO_WORDS[_WITHOUT_NULL:],
+        ("items", 0, "on"): _NO_DAY,
+    },
+    "PUT /v1/units/{code}/identifiers/{scheme}": {("value",): _NO_WORDS},
+    "PUT /v1/communes/{code}/attributes/{name}": {
+        ("value",): _NO_TRUTH,
+        ("from",): (None, *_NO_DAY),
+        ("to",): (*_NO_DAY, "2025-08-01", "2025-07-31"),
+        ("source",): _NO_WORDS,
+    },
+    "POST /v1/communes/{code}/designations": {
+        ("model",): _NO_CHOICE,
+        ("authority",): _NO_CHOICE,
+        ("decision",): _NO_WORDS,
+        ("date",): _NO_DAY,
+        ("source",): _NO_WORDS,
+    },
+    "POST /v1/communes/{code}/hamlets": {
+        ("code",): (*_NO_CODE, "07948", "07948-1", "07948-1234", "07948-01\n", "07894-01",
+                    "07948-" + "01".translate(_FULL), "07948-" + "01".translate(_ARABIC)),
+        ("name",): _NO_WORDS,
+        ("type",): _NO_CHOICE,
+        ("valid_from",): (None, *_NO_DAY),
+    },
+    "POST /v1/designations/{id}/withdraw": {("reason",): _NO_WORDS},
+    "POST /v1/clients": {
+        ("name",): _NO_WORDS,
+        ("territory",): (*_NO_CODE, "vn", "VN ", "province-", "commune-07894-2025-01-01"),
+        ("scopes",): _NO_SCOPES,
+    },
+}  # fmt: skip
+
+
+def altered(body: Any, place: Place, value: Any) -> Any:
+    """Return the body with another value at one place; a new key is added."""
+    changed = copy.deepcopy(body)
+    holder = changed
+    for part in place[:-1]:
+        holder = holder[part]
+    holder[place[-1]] = value
+    return changed
+
+
+def shortened(body: Any, place: Place) -> Any:
+    """Return the body without one place."""
+    changed = copy.deepcopy(body)
+    holder = changed
+    for part in place[:-1]:
+        holder = holder[part]
+    del holder[place[-1]]
+    return changed
+
+
+_MARK: Final = "MARK-OF-THE-TEST"
+
+
+def spoilt(body: Any) -> Iterator[tuple[str, bytes, frozenset[int]]]:
+    """Yield bodies that no model should ever see, made of a good one: name, bytes, statuses."""
+    text = sent(body)
+    place = next(one for one in places(body) if not isinstance(_at_place(body, one), dict | list))
+    marked = sent(altered(body, place, _MARK))
+    either = _400 | _422
+    for raw, statuses in (
+        ("NaN", _400), ("Infinity", _400), ("-Infinity", _400), ("1e1000000", either),
+        ("-1e1000000", either), ("1e99999999999999999999", either), ("9" * 5_000, _400),
+        ("9" * 400, _422), ("[" * 33 + "]" * 33, _400), ("[" * 100_000 + "]" * 100_000, _400),
+        ('{"a":' * 50_000 + "1" + "}" * 50_000, _400), ('"\\u0000"', _422), ('"\\ud800"', _400),
+        ('"a\\udfffb"', _400), ('"\x00"', _400), ('"\n"', _400), ("'x'", _400), ("0x10", _400),
+        ("", _400), ("undefined", _400), ("５", _400),
+    ):  # fmt: skip
+        yield raw[:20], marked.replace(f'"{_MARK}"'.encode(), raw.encode()), statuses
+    for name, content in (
+        ("cut", text[:-1]), ("twice", text + text), ("comma", text[:-1] + b",}"),
+        ("byte order mark", b"\xef\xbb\xbf" + text), ("utf-16", text.decode().encode("utf-16")),
+        ("utf-32", text.decode().encode("utf-32")), ("latin-1", b'{"x": "\xe9"}'),
+        ("overlong", b'{"x": "\xc0\x80"}'), ("a form", b"a=b"), ("gzip", b"\x1f\x8b\x08\x00"),
+        ("endless lists", b"[" * 100_000), ("the same key twice", b'{"a": 1, "a": 1}'),
+        ("the same key in two spellings", '{"ký": 1, "ky\u0301": 1}'.encode()),
+    ):  # fmt: skip
+        yield name, content, _400
+    for name, content in (
+        ("empty object", b"{}"), ("null", b"null"), ("text", b'"x"'), ("number", b"5"),
+        ("true", b"true"), ("list of nothing", b"[null]"), ("NUL in a key", b'{"\\u0000": 1}'),
+        ("__class__", b'{"__class__": {}}'), ("long key", b'{"%s": 1}' % (b"k" * 10_000)),
+    ):  # fmt: skip
+        yield name, content, _422
+    yield "empty body", b"", either
+
+
+def _at_place(body: Any, place: Place) -> Any:
+    for part in place:
+        body = body[part]
+    return body
+
+
+# Path segments that name nothing: escaped as they travel.
+SEGMENTS: Final = (
+    "%00", "%ff", "%ED%A0%80", "%C0%80", "%0a", "07948%0A", "07948%00", "%2007948", "07948%20",
+    "07948".translate(_FULL), "07948".translate(_ARABIC), "9" * 20, "9" * 10_000, "-1", "0",
+    "2147483648", "0x10", "1e5", "1e1000000", "NaN", "null", "x", "X" * 10_000, "%25", "_", "%5C",
+    "'%20OR%20'1'='1", "1;DROP%20TABLE%20unit", "..%2f..%2fetc", "%2e%2e", "*", "%F0%9F%98%80",
+    "commune-", "commune-07948-2025-1-1", "hamlet-" + "1" * 30, "ntm-" + "0" * 15,
+    "ntm-" + "0" * 17, "ntm-" + "A" * 16, "ntm-" + "０" * 16, "%7Bcode%7D", "__class__", "A" * 200,
+)  # fmt: skip
+
+# Values of query parameters, escaped as they travel.
+VALUES: Final = (
+    "", "%00", "a%00b", "%ff", "%ED%A0%80", "%0a", "%20", "%5C", "%25", "_", "%25%25", "%5C%25",
+    "'", "'%20OR%20'1'='1", "1;DROP%20TABLE%20unit", "%24%241", "x" * 201, "x" * 10_000,
+    "%CC%81" * 100,
+    "2024-13-01", "2025-02-30", "0001-01-01", "99999-01-01", "2025-08-01%0A", "20250801",
+    "2025-08-01T00:00:00Z", "2025-08-01".translate(_FULL), "2025-08-01".translate(_ARABIC), "today",
+    "25".translate(_FULL), "25".translate(_ARABIC), "25%20", "25%0A", "9" * 20, "9" * 1_000, "-1",
+    "0", "1e1000000", "NaN", "null", "true", "[]", "%7B%7D", "99", "99999", "VN", "vn",
+    "%F0%9F%98%80", "%E2%80%AE", "%F4%8F%BF%BF", "WyJ4Il0",
+)  # fmt: skip
+
+# What the token endpoint must refuse: content and headers.
+_FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
+_GRANT: Final = b"grant_type=client_credentials"
+FORMS: Final[tuple[tuple[str, bytes, dict[str, str]], ...]] = (
+    ("nothing", b"", {}),
+    ("empty form", b"", _FORM),
+    ("JSON", b'{"grant_type": "client_credentials"}', {"content-type": "application/json"}),
+    ("JSON as a form", b'{"grant_type": "client_credentials"}', _FORM),
+    ("multipart", b"--x\r\n\r\n--x--", {"content-type": "multipart/form-data; boundary=x"}),
+    ("media type that is none", _GRANT, {"content-type": ";;"}),
+    ("no client", _GRANT, _FORM),
+    ("grant only, twice", _GRANT + b"&" + _GRANT, _FORM),
+    ("password grant", b"grant_type=password&client_id=a&client_secret=b", _FORM),
+    ("unknown field", _GRANT + b"&client_id=a&client_secret=b&audience=x", _FORM),
+    ("NUL", _GRANT + b"&client_id=%00&client_secret=%00", _FORM),
+    ("raw NUL", _GRANT + b"&client_id=\0&client_secret=\0", _FORM),
+    ("not UTF-8", _GRANT + b"&client_id=%ff&client_secret=b", _FORM),
+    ("raw bytes", _GRANT + b"&client_id=\xff\xfe&client_secret=b", _FORM),
+    ("surrogate", _GRANT + b"&client_id=%ED%A0%80&client_secret=b", _FORM),
+    ("full-width", _GRANT + "&client_id=ｎｔｍ&client_secret=b".encode(), _FORM),
+    ("SQL", _GRANT + b"&client_id='%20OR%201=1--&client_secret='%20OR%201=1--", _FORM),
+    ("long id", _GRANT + b"&client_id=" + b"x" * 100_000 + b"&client_secret=b", _FORM),
+    ("long secret", _GRANT + b"&client_id=a&client_secret=" + b"x" * 100_000, _FORM),
+    ("a thousand fields", b"&".join(b"a%d=1" % number for number in range(1_000)), _FORM),
+    ("separators", b"&" * 100_000, _FORM),
+    ("semicolons", b"grant_type=client_credentials;client_id=a;client_secret=b", _FORM),
+    ("10 MB", b"a=" + b"x" * 10_000_000, _FORM),
+    ("utf-16", "grant_type=client_credentials".encode("utf-16"), _FORM),
+    ("gzip", b"\x1f\x8b\x08\x00", {**_FORM, "content-encoding": "gzip"}),
+    *(
+        (f"authorization {value[:20]!r}", _GRANT, {**_FORM, "authorization": value})
+        for value in ("", "Basic", "Basic ", "Basic x", "Basic =", "Basic YTpi", "Basic //8=",
+                      "Basic AAA6AAA=", "Bearer x", "Digest a=b", "Basic " + "QUFB" * 10_000)
+    ),
+    ("both ways", _GRANT + b"&client_id=a", {**_FORM, "authorization": "Basic YTpi"}),
+)  # fmt: skip

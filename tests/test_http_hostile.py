@@ -5,27 +5,45 @@ from __future__ import annotations
 import copy
 import gzip
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
-from conftest import PREVIEW, Described, problem
+from conftest import HERE, PREVIEW, Described, problem
 from hostile import (
     BODIES,
+    FIELDS,
+    FORMS,
     GETS,
+    GUARDED,
     NASTY,
     NASTY_KEYS,
+    NEW_TAKING,
+    OPERATIONS,
+    SEGMENTS,
+    TODAY_COMMUNE,
     VALID,
+    VALUES,
     Hostile,
+    Operation,
+    Place,
     Read,
+    altered,
+    new_designation,
     places,
     sent,
+    shortened,
     spelled,
+    spoilt,
     with_key,
     with_value,
     without,
 )
+
+from app.database import Database
 
 JSON = {"content-type": "application/json"}
 LARGE = 10_000_000
@@ -283,3 +301,436 @@ async def test_an_endless_body_is_not_read_to_its_end(client: httpx.AsyncClient)
     answer = await client.post(PREVIEW, content=endless(), headers=JSON)
     assert answer.status_code == 413
     assert read < 20_000_000
+
+
+# --- the register and the clients ----------------------------------------------------------------
+
+TABLES = (
+    "unit",
+    "unit_version",
+    "unit_identifier",
+    "unit_attribute",
+    "designation",
+    "designation_withdrawal",
+    "client",
+    "client_secret",
+)
+taking = pytest.mark.parametrize("route", NEW_TAKING, ids=lambda route: route.name)
+
+
+async def _rows(database: Database) -> dict[str, int]:
+    """Return how many rows each table has that a request may write to."""
+    async with database.reading() as connection:
+        return {
+            table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in TABLES
+        }
+
+
+@pytest.fixture
+async def _nothing_stored(client: httpx.AsyncClient, database: Database) -> AsyncIterator[None]:
+    """After the test every table has as many rows as before it."""
+    before = await _rows(database)
+    yield
+    assert await _rows(database) == before
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+@pytest.mark.parametrize(
+    ("route", "place"),
+    [(one, place) for one in NEW_TAKING for place in FIELDS[one.name]],
+    ids=lambda value: value.name if isinstance(value, Operation) else spelled(value),
+)
+async def test_a_field_refuses_what_it_is_not(
+    client: httpx.AsyncClient, described: Described, route: Operation, place: Place
+) -> None:
+    for value in FIELDS[route.name][place]:
+        body = altered(route.body, place, value)
+        answer = await client.request(route.method, route.path, content=sent(body), headers=JSON)
+        assert answer.status_code in (403, 422), (value, answer.text[:300])
+        found = problem(answer)
+        pointers = [one["pointer"] for one in found["errors"]]
+        assert pointers, value
+        assert all(one.startswith(spelled(place)) for one in pointers), (value, pointers)
+        described.judge(answer)
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+@taking
+async def test_text_with_nul_or_half_a_character_is_refused_in_every_field(
+    client: httpx.AsyncClient, route: Operation
+) -> None:
+    for place in FIELDS[route.name]:
+        for text, status, code in (
+            ("a\0b", 422, "invalid-text"),
+            ("\0", 422, "invalid-text"),
+            ("\ud800", 400, "malformed-json"),
+            ("a\udfffb", 400, "malformed-json"),
+        ):
+            body = altered(route.body, place, text)
+            found, english, got = await _both(client, route.method, route.path, sent(body), **JSON)
+            assert (got, found["code"], english["code"]) == (status, code, code), (place, text)
+            assert [one["pointer"] for one in found["errors"]] == [spelled(place)]
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+@taking
+async def test_a_body_that_is_no_json_or_no_object_of_ours_is_refused(
+    client: httpx.AsyncClient, described: Described, route: Operation
+) -> None:
+    for name, content, statuses in spoilt(route.body):
+        found, english, status = await _both(client, route.method, route.path, content, **JSON)
+        assert status in statuses, (name, found)
+        assert found["code"] == english["code"], name
+        assert str(status) in described.operation(route.method, route.path)["responses"]
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+@taking
+async def test_a_body_that_lacks_what_must_be_there_is_refused(
+    client: httpx.AsyncClient, described: Described, route: Operation
+) -> None:
+    may_lack = {"to", "date"}
+    for place in FIELDS[route.name]:
+        if len(place) > 1 or place[-1] in may_lack:
+            continue
+        answer = await client.request(
+            route.method, route.path, content=sent(shortened(route.body, place)), headers=JSON
+        )
+        found = problem(answer)
+        assert (answer.status_code, found["code"]) == (422, "missing-field"), place
+        assert [one["pointer"] for one in found["errors"]] == [spelled(place)]
+        described.judge(answer)
+
+
+@taking
+async def test_a_nasty_value_anywhere_in_a_new_body_is_taken_or_refused(
+    client: httpx.AsyncClient, described: Described, database: Database, route: Operation
+) -> None:
+    before, taken = await _rows(database), 0
+    for place in places(route.body):
+        for name, value in NASTY:
+            body = altered(route.body, place, copy.deepcopy(value))
+            answer = await client.request(
+                route.method, route.path, content=sent(body), headers=JSON
+            )
+            assert answer.status_code < 500, (place, name, answer.text[:300])
+            described.judge(answer)
+            if answer.status_code >= 400:
+                problem(answer)
+            else:
+                taken += 1
+    after = await _rows(database)
+    if not taken:
+        assert after == before
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+@taking
+async def test_a_nasty_key_anywhere_in_a_new_body_is_refused(
+    client: httpx.AsyncClient, described: Described, route: Operation
+) -> None:
+    for place in places(route.body):
+        if not isinstance(place[-1], str):
+            continue
+        for key in NASTY_KEYS:
+            body = altered(route.body, (*place[:-1], key), VALID)
+            answer = await client.request(
+                route.method, route.path, content=sent(body), headers=JSON
+            )
+            problem(answer)
+            assert answer.status_code in (400, 422), (place, key[:20])
+            described.judge(answer)
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+@taking
+async def test_a_new_body_is_read_as_plain_json_only_and_to_a_limit(
+    client: httpx.AsyncClient, described: Described, route: Operation
+) -> None:
+    content = sent(route.body)
+    for headers in (
+        {},
+        {"content-type": "text/plain"},
+        {"content-type": "application/x-www-form-urlencoded"},
+        {"content-type": "application/json; charset=utf-16"},
+        {**JSON, "content-encoding": "gzip"},
+    ):
+        answer = await client.request(route.method, route.path, content=content, headers=headers)
+        assert (answer.status_code, problem(answer)["code"]) == (415, "unsupported-media-type")
+        described.judge(answer)
+    for large in (content + b" " * LARGE, _chunks(LARGE)):
+        answer = await client.request(route.method, route.path, content=large, headers=JSON)
+        assert (answer.status_code, problem(answer)["code"]) == (413, "payload-too-large")
+        described.judge(answer)
+
+
+def _segments(route: Operation) -> list[str]:
+    """Return the paths of an operation with each of its parameters replaced by nonsense."""
+    names, parts = route.template.split("/"), route.path.split("/")
+    return [
+        "/".join([*parts[:number], segment, *parts[number + 1 :]])
+        for number, name in enumerate(names)
+        if name.startswith("{")
+        for segment in SEGMENTS
+        if name != "{scheme}" or not re.fullmatch("[a-z][a-z0-9_]*", segment)  # that is one
+    ]
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+@pytest.mark.parametrize(
+    "route", [one for one in GUARDED if "{" in one.template], ids=lambda one: one.name
+)
+async def test_a_path_that_names_nothing_is_refused(
+    client: httpx.AsyncClient, route: Operation
+) -> None:
+    content = None if route.body is None else sent(route.body)
+    for path in _segments(route):
+        # As it travels: the client would mend what a hostile one leaves as it is.
+        url = httpx.URL(HERE).copy_with(raw_path=quote(path, safe="/%'*;=-_.").encode())
+        answer = await client.request(route.method, url, content=content, headers=JSON)
+        assert answer.status_code in (404, 405, 422), (path[:80], answer.text[:300])
+        problem(answer)
+        assert len(answer.content) < 40_000
+
+
+async def test_a_number_in_a_path_has_one_spelling(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    number = str(await new_designation(client))
+    before = await _rows(database)
+    for spelling in (
+        f"+{number}", f"-{number}", f"0{number}", f"{number}.0", f"%20{number}", f"{number}%0a",
+        f"{number}%20", f"{number[0]}_{number[1:]}", f"{number}e0", number + "%00",
+        number.translate(str.maketrans("0123456789", "０１２３４５６７８９")),
+    ):  # fmt: skip
+        url = f"/v1/designations/{spelling}/withdraw"
+        answer = await client.post(url, json={"reason": "ghi nhầm"})
+        assert answer.status_code in (404, 422), (spelling, answer.text)
+        problem(answer)
+    assert await _rows(database) == before
+    assert (await client.get("/v1/designations?limit=500")).status_code == 200
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+@pytest.mark.parametrize("route", OPERATIONS, ids=lambda one: one.name)
+async def test_nonsense_in_a_query_parameter_is_answered_or_refused(
+    client: httpx.AsyncClient, described: Described, route: Operation
+) -> None:
+    operation = described.operation(route.method, route.path)
+    names = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
+    for name in names:
+        for value in VALUES:
+            if route.method != "GET" and value in ("", "true"):
+                continue  # a good one for some
+            url = f"{route.path}?{name}={value}"
+            if route.method == "GET":
+                answer = await client.get(url)
+                assert answer.status_code in (200, 404, 422), (url[:80], answer.text[:300])
+            else:
+                answer = await client.request(route.method, url, json={})
+                assert answer.status_code in (404, 422), (url[:80], answer.text[:300])
+            described.judge(answer)
+            if answer.status_code != 200:
+                found = problem(answer)
+                assert [one["pointer"] for one in found["errors"]][:1] != [""], url[:80]
+
+
+READS_OF_A_DAY = tuple(
+    one.path
+    for one in GUARDED
+    if one.method == "GET"
+    and one.template.startswith(("/v1/units", "/v1/comm", "/v1/designations"))
+)
+
+
+@pytest.mark.parametrize("path", READS_OF_A_DAY)
+async def test_a_day_that_is_none_is_refused(
+    client: httpx.AsyncClient, described: Described, path: str
+) -> None:
+    for day in ("2024-13-01", "2025-02-30", "0001-01-01", "99999-01-01", "1899-12-31",
+                "2200-01-01", "9999-12-31", "", "today", "20250801", "2025-8-1",
+                "２０２５-０８-０１", "٢٠٢٥-٠٨-٠١",
+                "2025-08-01T00:00:00", "2025-08-01%0A", "%202025-08-01", "2025-08-01%00",
+                "0", "1754006400", "x" * 10_000):  # fmt: skip
+        vi, en, status = await _both(client, "GET", f"{path}?on={day}", None)
+        assert (status, vi["code"]) == (422, "wrong-type"), day
+        assert [one["pointer"] for one in vi["errors"]] == ["/on"]
+        for found in (vi, en):
+            assert "YYYY-MM-DD" in found["detail"]
+    for day in ("1900-01-01", "2199-12-31"):
+        answer = await client.get(f"{path}?on={day}")
+        assert answer.status_code in (200, 404), answer.text
+        described.judge(answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/units", "parent"),
+        ("/v1/units", "under"),
+        ("/v1/communes", "under"),
+        ("/v1/communes.geojson", "under"),
+        ("/v1/designations", "under"),
+    ],
+)
+async def test_a_unit_above_that_is_none_is_refused_by_name(
+    client: httpx.AsyncClient, path: str, name: str
+) -> None:
+    for raw in ("", "x", "vn", "2", "25%20", "25%0A", "%00", "２５", "٢٥", "9" * 20, "x" * 10_000,
+                "'%20OR%201=1", "25%25", "_5", "%5C", "province-", "%ff"):  # fmt: skip
+        vi, _, status = await _both(client, "GET", f"{path}?{name}={raw}", None)
+        assert (status, vi["code"]) == (422, "wrong-value"), raw[:20]
+        assert [one["pointer"] for one in vi["errors"]] == [f"/{name}"]
+    for raw in ("00", "99999", "province-00", "hamlet-99999-2025-999"):
+        vi, en, status = await _both(client, "GET", f"{path}?{name}={raw}&on=2025-08-01", None)
+        assert (status, vi["code"]) == (404, "unit-not-found"), raw
+        assert [one["pointer"] for one in vi["errors"]] == [f"/{name}"]
+        assert raw in vi["detail"]
+        assert raw in en["detail"]
+
+
+@pytest.mark.parametrize(
+    "q", ["%", "_", "\\", "\\\\", "%%", "a\\", "a%", "tho_", ".*", "[a-z]", "'", '"']
+)
+async def test_a_search_takes_every_character_for_itself(
+    client: httpx.AsyncClient, described: Described, q: str
+) -> None:
+    answer = await client.get("/v1/units", params={"q": q, "level": "province", "on": "2025-08-01"})
+    assert answer.status_code == 200
+    described.judge(answer)
+    assert answer.json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "q", ["%00", "a%00b", "", "x" * 201, "x" * 10_000, "%E1%BB%81" * 201], ids=lambda q: q[:12]
+)
+async def test_a_search_for_what_is_no_text_is_refused(client: httpx.AsyncClient, q: str) -> None:
+    for path in ("/v1/units", "/v1/indicators"):
+        vi, _, status = await _both(client, "GET", f"{path}?q={q}", None)
+        assert status == 422, path
+        assert [one["pointer"] for one in vi["errors"]] == ["/q"]
+
+
+async def test_up_to_a_thousand_units_are_resolved_at_once_however_they_are_sent(
+    client: httpx.AsyncClient, described: Described
+) -> None:
+    url, asked = "/v1/units/resolve", {"code": "25", "on": "2025-08-01"}
+    most, more = [asked] * 1_000, [asked] * 1_001
+    answer = await client.post(url, json={"items": most})
+    assert len(answer.json()["items"]) == 1_000
+    described.judge(answer)
+    for body in ({"items": more}, more):
+        answer = await client.post(url, json=body)
+        assert answer.status_code == 422
+        assert "1000" in problem(answer)["detail"]
+
+
+async def test_what_is_wrong_in_a_bare_list_is_found_there(client: httpx.AsyncClient) -> None:
+    asked = [{"code": "25"}, {"code": "x"}]
+    found = problem(await client.post("/v1/units/resolve", json=asked))
+    assert [one["pointer"] for one in found["errors"]] == ["/1/code"]
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+async def test_names_that_mean_nothing_are_resolved_to_nothing(
+    client: httpx.AsyncClient, described: Described
+) -> None:
+    names = ("%", "_", "\\", "'; DROP TABLE unit; --", "\x1b[2J", "\u202e", "\u200b",
+             "\u0301" * 200, "😀", "９" * 200, "x" * 200, "xã", "Xã", "tp", "-", ".", "!",
+             "1 " * 99, "\U0010ffff",
+             "\U000105d2\u0307", "ﷺ" * 200, "İ" * 200, "$1", "{}", "null")  # fmt: skip
+    asked = [
+        {**place, "on": "2025-08-01"}
+        for name in names
+        for place in (
+            {"name": name},
+            {"name": name, "province": name, "district": name},
+            {"code": "25", "province": name},
+        )
+    ]
+    answer = await client.post("/v1/units/resolve", content=sent(asked), headers=JSON)
+    assert answer.status_code == 200, answer.text
+    described.judge(answer)
+    assert all(one["unit"] is None for one in answer.json()["items"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field", "more"),
+    [
+        ("POST", f"/v1/communes/{TODAY_COMMUNE}/hamlets", "name",
+         {"code": f"{TODAY_COMMUNE}-90", "type": "ap", "valid_from": "2025-08-01"}),
+        ("POST", f"/v1/communes/{TODAY_COMMUNE}/designations", "decision",
+         {"model": "ecom", "authority": "province", "source": "x"}),
+        ("PUT", "/v1/units/25/identifiers/odd", "value", {}),
+        ("POST", "/v1/clients", "name", {"territory": "25", "scopes": ["read"]}),
+    ],
+    ids=["hamlet", "designation", "identifier", "client"],
+)  # fmt: skip
+async def test_odd_text_is_stored_as_it_is_or_refused(
+    client: httpx.AsyncClient,
+    described: Described,
+    method: str,
+    path: str,
+    field: str,
+    more: dict[str, Any],
+) -> None:
+    odd = (
+        "Ấp \U000105d2\u0307",
+        "\u0344",
+        "a\u0301\u0323",
+        "'; DROP TABLE unit; --",
+        "%_\\",
+        "😀",
+        "\U0010ffff",
+        "\ue000",
+        "ﷺ" * 200,
+        "İ" * 200,
+        "1 " * 99,
+        "\u1e0a\u0323",
+        "ｆｕｌｌ",
+    )
+    for text in odd:  # fmt: skip
+        answer = await client.request(
+            method, path, content=sent({**more, field: text}), headers=JSON
+        )
+        assert answer.status_code in (200, 201, 409, 422), (text, answer.text[:300])
+        described.judge(answer)
+
+
+# --- the token endpoint --------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+@pytest.mark.parametrize(
+    ("content", "headers"), [one[1:] for one in FORMS], ids=[one[0] for one in FORMS]
+)
+async def test_a_hostile_request_for_a_token_is_refused_in_the_form_of_rfc_6749(
+    stranger: httpx.AsyncClient, described: Described, content: bytes, headers: dict[str, str]
+) -> None:
+    answer = await stranger.post("/v1/oauth/token", content=content, headers=headers)
+    assert answer.status_code in (400, 401, 413), answer.text[:300]
+    assert set(answer.json()) == {"error", "error_description"}
+    assert answer.json()["error"] in {
+        "invalid_request", "invalid_client", "unsupported_grant_type", "invalid_scope",
+    }  # fmt: skip
+    assert answer.headers["cache-control"] == "no-store"
+    if answer.status_code == 401:
+        assert answer.headers["www-authenticate"].startswith("Basic ")
+    described.judge(answer)
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "scope",
+    ["nope", "READ", "read nope", "read\tvalues:write", "read\0", "ｒead", " ",
+     "read  read", " read",
+     "read,values:write", "x" * 10_000, "'; --", "*"],
+    ids=lambda scope: repr(scope)[:20],
+)  # fmt: skip
+async def test_a_scope_that_is_none_is_refused_to_a_good_client(
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient, scope: str
+) -> None:
+    (token,) = (one for one in OPERATIONS if one.form)
+    ready = await token.ready(client)
+    answer = await ready._replace(body={**ready.body, "scope": scope}).call(stranger)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from conftest import PREVIEW, ROOT, Described, problem
-from hostile import VALID
-from jsonschema import Draft202012Validator
+from hostile import OPERATIONS, TAKING, VALID, Operation
+from jsonschema import Draft202012Validator, FormatChecker
 
 
 def _inside(value: Any) -> Iterator[dict[str, Any]]:
@@ -58,33 +59,96 @@ def test_operations_have_names_of_their_own_and_a_summary(described: Described) 
     names = [one["operationId"] for one in operations]
     assert len(set(names)) == len(names)
     assert all(one["summary"].strip() for one in operations)
+    assert all(one["description"].strip() for one in operations)
+    assert all(one["tags"] for one in operations)
 
 
-def test_every_operation_lists_its_errors_as_problem_documents(described: Described) -> None:
-    for path, operations in described.paths.items():
-        for method, operation in operations.items():
-            responses = operation["responses"]
-            errors = {status for status in responses if status[0] in "45"}
-            assert {"422", "500"} <= errors, (method, path)
-            if path.startswith("/v1/"):
-                assert "403" in errors, (method, path)
-            if "{" in path:
-                assert "404" in errors, (method, path)
-            if "requestBody" in operation:
-                assert {"400", "413", "415"} <= errors, (method, path)
-            for status in errors:
-                content = responses[status]["content"]
-                assert list(content) == ["application/problem+json"], (method, path, status)
-                schema = content["application/problem+json"]["schema"]
-                assert schema == {"$ref": "#/components/schemas/ProblemDocument"}
+@pytest.mark.parametrize("route", OPERATIONS, ids=lambda route: route.name)
+def test_every_operation_says_whom_it_answers(described: Described, route: Operation) -> None:
+    operation = described.operation(route.method, route.path)
+    errors = {status for status in operation["responses"] if status[0] in "45"}
+    if route.scope:
+        assert operation["security"] == [{"client_credentials": [route.scope]}]
+        assert {"401", "403", "503"} <= errors
+    else:
+        assert not operation.get("security")
+        assert "403" not in errors
 
 
-def test_every_parameter_and_every_success_is_described(described: Described) -> None:
-    for path, operations in described.paths.items():
-        for operation in operations.values():
-            assert "$ref" in json.dumps(operation["responses"]["200"]["content"]), path
-            for parameter in operation.get("parameters", ()):
-                assert parameter["schema"], (path, parameter["name"])
+async def test_the_description_says_where_tokens_come_from_and_what_for(
+    described: Described, client: httpx.AsyncClient
+) -> None:
+    (scheme,) = described.document["components"]["securitySchemes"].values()
+    assert scheme["type"] == "oauth2"
+    flow = scheme["flows"]["clientCredentials"]
+    assert flow["tokenUrl"] == "/v1/oauth/token"
+    scopes = (await client.get("/v1/vocabulary")).json()["scopes"]
+    assert flow["scopes"] == {name: label["en"] for name, label in scopes.items()}
+    metadata = (await client.get("/.well-known/oauth-authorization-server")).json()
+    assert metadata["scopes_supported"] == list(scopes)
+    assert metadata["token_endpoint"].endswith(flow["tokenUrl"])
+
+
+@pytest.mark.parametrize("route", OPERATIONS, ids=lambda route: route.name)
+def test_every_operation_lists_its_errors_as_problem_documents(
+    described: Described, route: Operation
+) -> None:
+    operation = described.operation(route.method, route.path)
+    responses = operation["responses"]
+    errors = {status for status in responses if status[0] in "45"}
+    assert "500" in errors
+    own = set()  # the errors in the form of RFC 6749
+    if route.form:
+        own = {"400", "401", "413", "503"}
+        assert own <= errors
+    else:
+        assert "422" in errors
+        if "requestBody" in operation:
+            assert {"400", "413", "415"} <= errors
+    if "{" in route.template:
+        assert "404" in errors
+    for status in errors:
+        media = "application/json" if status in own else "application/problem+json"
+        model = "TokenError" if status in own else "ProblemDocument"
+        assert responses[status]["description"].strip()
+        assert responses[status]["content"] == {
+            media: {"schema": {"$ref": f"#/components/schemas/{model}"}}
+        }, status
+
+
+@pytest.mark.parametrize("route", OPERATIONS, ids=lambda route: route.name)
+def test_every_success_is_described(described: Described, route: Operation) -> None:
+    responses = described.operation(route.method, route.path)["responses"]
+    (status,) = (one for one in responses if one[0] in "123")
+    assert status == str(route.status)
+    if status == "204":
+        assert "content" not in responses[status]
+    else:
+        ((media, content),) = responses[status]["content"].items()
+        assert media in ("application/json", "application/geo+json")
+        assert set(content["schema"]) == {"$ref"}
+
+
+@pytest.mark.parametrize("route", OPERATIONS, ids=lambda route: route.name)
+def test_every_parameter_is_described(described: Described, route: Operation) -> None:
+    parameters = described.operation(route.method, route.path).get("parameters", [])
+    in_path = {one["name"] for one in parameters if one["in"] == "path"}
+    assert in_path == set(re.findall(r"\{(\w+)\}", route.template))
+    assert {one["in"] for one in parameters} <= {"path", "query"}
+    for one in parameters:
+        assert one["schema"], one["name"]
+        assert one.get("description", "").strip(), one["name"]
+
+
+@pytest.mark.parametrize("route", OPERATIONS, ids=lambda route: route.name)
+def test_a_list_says_how_it_is_paged(described: Described, route: Operation) -> None:
+    operation = described.operation(route.method, route.path)
+    parameters = {one["name"]: one for one in operation.get("parameters", [])}
+    assert ("limit" in parameters) == ("cursor" in parameters)
+    if "limit" in parameters:
+        schema = parameters["limit"]["schema"]
+        wanted = {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}
+        assert {name: schema.get(name) for name in wanted} == wanted
 
 
 async def test_every_ruleset_is_what_the_description_says(
@@ -116,6 +180,19 @@ async def test_an_empty_verdict_of_every_ruleset_is_what_the_description_says(
         ("GET", "/livez?x=1", 422),
         ("GET", "/readyz?x=1", 422),
         ("GET", "/v1/vocabulary?x=1", 422),
+        ("GET", "/.well-known/jwks.json?x=1", 422),
+        ("GET", "/v1/units?limit=0", 422),
+        ("GET", "/v1/units/99", 404),
+        ("GET", "/v1/units/x/lineage", 422),
+        ("GET", "/v1/communes?under=99", 404),
+        ("GET", "/v1/communes.geojson?under=99", 404),
+        ("GET", "/v1/communes/99999", 404),
+        ("GET", "/v1/communes/99999/hamlets", 404),
+        ("GET", "/v1/designations?model=x", 422),
+        ("GET", "/v1/clients?cursor=x", 422),
+        ("GET", "/v1/clients/ntm-0000000000000000", 404),
+        ("DELETE", "/v1/clients/ntm-0000000000000000/secrets/1", 404),
+        ("POST", "/v1/clients", 415),
         ("GET", "/v1/rulesets?limit=0", 422),
         ("GET", "/v1/rulesets/nope", 404),
         ("GET", "/v1/indicators?cursor=x", 422),
@@ -130,6 +207,47 @@ async def test_a_problem_is_what_the_description_says(
     assert answer.status_code == status
     problem(answer)
     described.judge(answer)
+
+
+def _validator(described: Described, route: Operation, media: str) -> Draft202012Validator:
+    """Return what judges a body as the description does."""
+    content = described.operation(route.method, route.path)["requestBody"]["content"]
+    assert list(content) == [media]
+    schema = {**content[media]["schema"], "components": described.document["components"]}
+    return Draft202012Validator(schema, format_checker=FormatChecker())
+
+
+@pytest.mark.parametrize("route", TAKING, ids=lambda route: route.name)
+def test_the_description_of_a_body_accepts_a_good_one_and_no_key_that_is_not_its_own(
+    described: Described, route: Operation
+) -> None:
+    validator = _validator(described, route, "application/json")
+    assert not list(validator.iter_errors(route.body))
+    assert list(validator.iter_errors({**route.body, "extra": 1}))
+    nothing: tuple[Any, ...] = ({}, None, 1, "x", [1])
+    for wrong in nothing:
+        assert list(validator.iter_errors(wrong)), wrong
+
+
+def test_an_operation_without_a_body_describes_none(described: Described) -> None:
+    for route in OPERATIONS:
+        described_body = "requestBody" in described.operation(route.method, route.path)
+        assert described_body == (route.body is not None), route.name
+
+
+def test_the_description_of_the_form_accepts_a_good_one_and_refuses_bad_ones(
+    described: Described,
+) -> None:
+    (token,) = (one for one in OPERATIONS if one.form)
+    validator = _validator(described, token, "application/x-www-form-urlencoded")
+    assert not list(validator.iter_errors(token.body))
+    assert not list(validator.iter_errors({**token.body, "scope": "read values:write"}))
+    for wrong in (
+        {**token.body, "grant_type": "password"},
+        {**token.body, "audience": "x"},
+        {"client_id": "a", "client_secret": "b"},
+    ):
+        assert list(validator.iter_errors(wrong)), wrong
 
 
 def test_the_description_of_the_request_accepts_a_good_body_and_refuses_bad_ones(

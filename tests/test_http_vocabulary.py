@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import PREVIEW, problem
-from hostile import BODIES, GETS, VALID
+from conftest import PREVIEW, Join, problem
+from hostile import BODIES, FIELDS, GETS, OPERATIONS, VALID, altered, sent
 
 OUTCOMES = {"met", "not_met", "undetermined", "not_applicable", "no_criterion", "no_overall_rule"}
 STATUSES = {
@@ -56,7 +56,7 @@ async def test_every_word_has_a_label_in_both_languages(client: httpx.AsyncClien
         ("outcomes", OUTCOMES),
         ("statuses", STATUSES),
         ("reasons", REASONS),
-        ("scopes", {"read"}),
+        ("scopes", {"read", "values:write", "clients:admin"}),
         ("bases", {"explicit", "inferred", "none"}),
         ("levels", {"nation", "province", "district", "commune", "hamlet"}),
         ("kinds", {"boolean", "count", "ratio", "set", "attribute", "designation"}),
@@ -69,7 +69,7 @@ async def test_the_words_of_answers_are_in_their_list(
 
 
 async def test_every_code_of_a_problem_is_in_the_vocabulary_with_its_title(
-    client: httpx.AsyncClient,
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient, join: Join
 ) -> None:
     known = (await _vocabulary(client))["problems"]
     seen = set()
@@ -81,13 +81,25 @@ async def test_every_code_of_a_problem_is_in_the_vocabulary_with_its_title(
         for one in BODIES[::3]
         if len(one.content) < 10_000
     ]
+    elsewhere = (await join("86", "read", "values:write", "clients:admin")).http
+    for route in OPERATIONS:
+        if not route.form:
+            answers += [await route.call(one) for one in (stranger, elsewhere)]
+            answers += [await route.call(client, "?x=1"), await client.patch(route.path)]
+        for place, values in FIELDS.get(route.name, {}).items():
+            bodies = (altered(route.body, place, one) for one in values[::4])
+            answers += [
+                await client.request(route.method, route.path, content=sent(one), headers=headers)
+                for one in bodies
+            ]
     for answer in answers:
         if answer.status_code < 400:
             continue
         found = problem(answer)
         assert known[found["code"]]["vi"] == found["title"]
         seen |= {found["code"], *(one["code"] for one in found["errors"])}
-    assert len(seen) > 10
+    assert {"invalid-token", "outside-territory", "method-not-allowed", "unknown-scope"} <= seen
+    assert len(seen) > 20
     assert seen <= set(known)
 
 
@@ -95,8 +107,14 @@ async def test_codes_that_are_promised_by_name_are_in_the_vocabulary(
     client: httpx.AsyncClient,
 ) -> None:
     assert {
-        "loopback-only",
+        "invalid-token",
+        "insufficient-scope",
         "not-found",
+        "unit-not-found",
+        "outside-territory",
+        "duplicate",
+        "internal-error",
+        "database-unavailable",
         "method-not-allowed",
         "payload-too-large",
         "unsupported-media-type",
@@ -107,7 +125,6 @@ async def test_codes_that_are_promised_by_name_are_in_the_vocabulary(
         "ruleset-not-found",
         "invalid-cursor",
         "rule-check-failed",
-        "internal-error",
     } <= set((await _vocabulary(client))["problems"])
 
 

@@ -1,0 +1,474 @@
+"""What tests of databases and outages share: servers, running services, answers, contents.
+
+Only what a test started is ever ended, by its process id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlencode
+
+import asyncpg
+import pytest
+from conftest import calling, environment, script, shipped
+from pydantic import SecretStr
+
+from app.cli.clients import make
+from app.database import SCHEMA, Database
+from app.domain.clients import SCOPES
+from app.embedded.cluster import Account, as_user, binaries
+from app.main import create_app
+from app.settings import Settings
+
+DEADLINE = 60.0  # for what must happen at last; nothing is said about how fast
+DRILLS = int(os.environ.get("NTM_DRILLS", "2"))  # rounds of every outage; 30 by hand
+DEBIAN = Path("/usr/lib/postgresql/15/bin")
+JSON = {"content-type": "application/json"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+Result = TypeVar("Result")
+
+
+def eventually(
+    holds: Callable[[], object], complaint: Callable[[], str], seconds: float = DEADLINE
+) -> None:
+    """Wait until something holds; complain when it never does."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, complaint()
+        time.sleep(0.05)
+
+
+# --- databases -----------------------------------------------------------------------------------
+
+
+def settings_of(env: Mapping[str, str], folder: Path, **more: Any) -> Settings:
+    """Return the settings that environment variables of a database mean."""
+    owner = env.get("NTM_DATABASE_OWNER_URL")
+    return Settings(
+        database_url=SecretStr(env["NTM_DATABASE_URL"]),
+        database_owner_url=SecretStr(owner) if owner else None,
+        data_dir=folder,
+        **more,
+    )
+
+
+def owner_of(env: Mapping[str, str]) -> str:
+    """Return the address by which the owner uses a database."""
+    return env.get("NTM_DATABASE_OWNER_URL", env["NTM_DATABASE_URL"])
+
+
+def fetch(url: str, statement: str, *values: object) -> list[asyncpg.Record]:
+    """Return what one statement answers."""
+
+    async def run() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(url, timeout=10)
+        try:
+            return list(await connection.fetch(statement, *values))
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def execute(url: str, *statements: str) -> None:
+    """Run statements, each in a transaction of its own."""
+    for statement in statements:
+        fetch(url, statement)
+
+
+def in_database(settings: Settings, work: Callable[[Database], Awaitable[Result]]) -> Result:
+    """Do some work with a database and close it."""
+
+    async def run() -> Result:
+        async with Database(settings) as database:
+            return await work(database)
+
+    return asyncio.run(run())
+
+
+def tables(url: str) -> list[str]:
+    """Return the names of all tables in our schema."""
+    found = fetch(url, "SELECT tablename FROM pg_tables WHERE schemaname = $1", SCHEMA)
+    return sorted(row["tablename"] for row in found)
+
+
+def contents(url: str) -> dict[str, tuple[int, str | None]]:
+    """Return for every table how many rows it has, and a digest of them."""
+    return {
+        table: tuple(
+            fetch(
+                url,
+                f"SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) "
+                f'FROM {SCHEMA}."{table}" t',
+            )[0]
+        )
+        for table in tables(url)
+    }
+
+
+@contextlib.contextmanager
+def connected_as(url: str, name: str = "somebody") -> Iterator[None]:
+    """Let another connection use a database for the length of a block."""
+    loop = asyncio.new_event_loop()
+    connection = loop.run_until_complete(
+        asyncpg.connect(url, timeout=10, server_settings={"application_name": name})
+    )
+    try:
+        yield
+    finally:
+        loop.run_until_complete(connection.close())
+        loop.close()
+
+
+# --- what a service answers ----------------------------------------------------------------------
+
+
+class Known(NamedTuple):
+    """A client of the whole nation with every scope, and its secret."""
+
+    client_id: str
+    secret: str
+
+
+async def filled(settings: Settings, database: Database) -> Known:
+    """Put something into every table over HTTP; return who did it."""
+    made = await make(database, "Hệ thống thử", "VN", list(SCOPES))
+    app = create_app(settings, shipped(), database)
+    token = app.state.tokens.issue(made["client_id"], list(SCOPES))
+    designation = {
+        "model": "smart", "authority": "central", "decision": "969/QĐ-BNN-VPĐP",
+        "date": "2023-03-16", "source": "văn bản",
+    }  # fmt: skip
+    attribute = {"value": True, "from": "2025-01-01", "to": None, "source": "thử"}
+    hamlet = {"code": "07894-01", "name": "Khu 1", "type": "khu_dan_cu", "valid_from": "2025-08-01"}
+    province = {"name": "Phú Thọ", "territory": "25", "scopes": ["read"]}
+    async with calling(app, token=token) as http:
+        for method, path, body, status in (
+            ("PUT", "/v1/communes/07894/attributes/area_island", attribute, 200),
+            ("POST", "/v1/communes/07894/designations", designation, 201),
+            ("POST", "/v1/communes/07894/designations", designation | {"model": "ecom"}, 201),
+            ("POST", "/v1/communes/07894/hamlets", hamlet, 201),
+            ("PUT", "/v1/units/25/identifiers/tax", {"value": "PT-25"}, 200),
+            ("POST", "/v1/clients", province, 201),
+            ("POST", "/v1/designations/2/withdraw", {"reason": "nhầm"}, 200),
+        ):
+            answer = await http.request(method, path, json=body)
+            assert answer.status_code == status, answer.text
+    return Known(made["client_id"], made["client_secret"])
+
+
+ASKED: Mapping[str, tuple[str, ...]] = {
+    "/livez": ("/livez",),
+    "/readyz": ("/readyz",),
+    "/openapi.json": ("/openapi.json",),
+    "/.well-known/jwks.json": ("/.well-known/jwks.json",),
+    "/.well-known/oauth-authorization-server": ("/.well-known/oauth-authorization-server",),
+    "/v1/vocabulary": ("/v1/vocabulary",),
+    "/v1/rulesets": ("/v1/rulesets",),
+    "/v1/rulesets/{id}": ("/v1/rulesets/phutho.commune",),
+    "/v1/indicators": ("/v1/indicators?limit=5",),
+    "/v1/indicators/{code}": ("/v1/indicators/@",),
+    "/v1/units": (
+        "/v1/units?level=province",
+        "/v1/units?level=province&on=2025-02-01",
+        "/v1/units?under=25&limit=500",
+        "/v1/units?q=dien%20bien&on=2025-02-01",
+        "/v1/units?parent=commune-07894&on=2025-08-01",
+        "/v1/units?level=nowhere",
+    ),
+    "/v1/units/{code}": (
+        "/v1/units/25",
+        "/v1/units/25?on=2025-02-01",
+        "/v1/units/84?on=2025-02-01",
+        "/v1/units/84",
+        "/v1/units/07894?on=2024-01-01",
+        "/v1/units/99999",
+    ),
+    "/v1/units/{code}/lineage": ("/v1/units/25/lineage", "/v1/units/86/lineage?on=2025-08-01"),
+    "/v1/communes": (
+        "/v1/communes?under=25&limit=500",
+        "/v1/communes?under=86&on=2025-02-01&limit=500",
+    ),
+    "/v1/communes.geojson": ("/v1/communes.geojson?under=25",),
+    "/v1/communes/{code}": (
+        "/v1/communes/07894",
+        "/v1/communes/07894?on=2025-02-01",
+        "/v1/communes/25",
+    ),
+    "/v1/communes/{code}/hamlets": (
+        "/v1/communes/07894/hamlets?on=2025-08-02",
+        "/v1/communes/07894/hamlets?on=2025-02-01",
+    ),
+    "/v1/designations": ("/v1/designations", "/v1/designations?model=smart&on=2024-01-01"),
+    "/v1/clients": ("/v1/clients", "/v1/clients?limit=1"),
+    "/v1/clients/{client_id}": ("/v1/clients/{client_id}", "/v1/clients/ntm-0000000000000000"),
+}
+MEANT = [
+    {"code": "07894"},
+    {"code": "84", "on": "2025-02-01"},
+    {"code": "84"},
+    {"name": "Tỉnh Phú Thọ"},
+    {"name": "tra vinh", "on": "2025-02-01"},
+    {"name": "Xã Tân Lập"},
+]
+
+
+async def answers(
+    settings: Settings, database: Database, client_id: str
+) -> dict[str, tuple[int, bytes]]:
+    """Return status and body of every GET route, and of some resolving, for several units."""
+    app = create_app(settings, shipped(), database)
+    known = {path for path, operations in app.openapi()["paths"].items() if "get" in operations}
+    missing = sorted(known - set(ASKED))
+    assert not missing, f"ASKED of tests/running.py does not say how to ask {missing}"
+    found = {}
+    token = app.state.tokens.issue(client_id, list(SCOPES))
+    async with calling(app, token=token) as http:
+        for path in (path for paths in ASKED.values() for path in paths):
+            answer = await http.get(path.replace("{client_id}", client_id))
+            found[path] = (answer.status_code, answer.content)
+        resolved = await http.post("/v1/units/resolve", json=MEANT)
+        found["resolve"] = (resolved.status_code, resolved.content)
+    return found
+
+
+# --- a PostgreSQL of one's own -------------------------------------------------------------------
+
+
+def account() -> Account | None:
+    """Return whom a server runs as when the tests run as root, which PostgreSQL refuses."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            user = pwd.getpwnam(name)
+            return Account(user.pw_uid, user.pw_gid)
+    return Account(65534, 65534)
+
+
+def bundled() -> Path:
+    """Return the programs of the PostgreSQL that comes along."""
+    return binaries(account())
+
+
+class Server:
+    """A PostgreSQL that is not the embedded one, without any setting of ours."""
+
+    def __init__(self, programs: Path, *options: str) -> None:
+        self.programs, self.options = programs, options
+        self._account = account()
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        self.folder.chmod(0o755)
+        if self._account:
+            os.chown(self.folder, self._account.uid, self._account.gid)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        """Make its files; the superuser is called `postgres`."""
+        self._run("initdb", "-D", str(self.data), "-U", "postgres", "--auth=trust",
+                  "-E", "UTF8", "--locale=C", "--no-sync")  # fmt: skip
+
+    @property
+    def data(self) -> Path:
+        """Return its data folder."""
+        return self.folder / "data"
+
+    def url(self, user: str = "postgres", name: str = "postgres") -> str:
+        """Return an address in it."""
+        return f"postgresql://{user}@/{name}?host={self.folder}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = [part for one in self.options for part in ("-c", one)]
+        self._process = subprocess.Popen(
+            [self.programs / "postgres", "-D", self.data, "-k", self.folder,
+             "-c", "listen_addresses=", *options],
+            **as_user(self._account),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        eventually(self._answers, lambda: f"{self.programs} does not start")
+
+    def stop(self) -> None:
+        """Stop it, ending its connections."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(DEADLINE)
+            self._process = None
+
+    def clean(self) -> None:
+        """End it and remove its files."""
+        try:
+            self.stop()
+        finally:
+            if self._process is not None:
+                self._process.kill()
+                self._process.wait()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return bool(fetch(self.url(), "SELECT 1"))
+        return False
+
+    def _run(self, program: str, *arguments: str) -> None:
+        ended = subprocess.run(
+            [self.programs / program, *arguments],
+            **as_user(self._account),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr.decode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def server(programs: Path, *options: str) -> Iterator[Server]:
+    """Yield a PostgreSQL of one's own that runs; nothing of it lives on afterwards."""
+    made = Server(programs, *options)
+    try:
+        made.make()
+        made.start()
+        yield made
+    finally:
+        made.clean()
+
+
+# --- a running service ---------------------------------------------------------------------------
+
+
+class Answer(NamedTuple):
+    """What came back for one request."""
+
+    target: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body as data."""
+        return json.loads(self.body)
+
+
+class Serving(NamedTuple):
+    """A service that runs as a process of its own."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    logs: Path
+    env: Mapping[str, str]
+
+    def said(self) -> str:
+        """Return everything it said so far."""
+        return "".join(file.read_text("utf-8") for file in sorted(self.logs.iterdir()))
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request over TCP; return the answer."""
+        with contextlib.closing(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+        ) as connection:
+            connection.request(method, target, body, dict(headers or {}))
+            answer = connection.getresponse()
+            told = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(target, answer.status, told, answer.read())
+
+    def ask_for_token(self, known: Known) -> Answer:
+        """Ask for a token with every scope."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": known.client_id,
+            "client_secret": known.secret,
+        }
+        return self.ask("POST", "/v1/oauth/token", urlencode(form).encode(), FORM)
+
+    def bearer(self, known: Known) -> dict[str, str]:
+        """Return the header by which a client is known."""
+        found = self.ask_for_token(known)
+        assert found.status == 200, found
+        return {"authorization": f"Bearer {found.json()['access_token']}"}
+
+    def is_ready(self) -> bool:
+        """Tell whether it can answer."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return self.ask("GET", "/readyz").status == 200
+        return False
+
+    def wait_until_ready(self) -> None:
+        """Wait until it can answer; fail when it ended or never can."""
+
+        def ready() -> bool:
+            assert self.process.poll() is None, self.said()
+            return self.is_ready()
+
+        eventually(ready, lambda: f"not ready: {self.said()}")
+
+    def leave(self) -> None:
+        """Let it stop in good order."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(DEADLINE)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def serving(folder: Path, env: Mapping[str, str], port: int | None = None) -> Iterator[Serving]:
+    """Start the installed command, wait until it is ready, kill what is left."""
+    port = port or free_port()
+    logs = Path(tempfile.mkdtemp(prefix="logs-", dir=folder))
+    with (logs / "out").open("wb") as out, (logs / "err").open("wb") as err:
+        process = subprocess.Popen(
+            [script(), "serve", "--port", str(port)],
+            cwd=folder,
+            env=environment(env),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+    started = Serving(process, port, logs, env)
+    try:
+        started.wait_until_ready()
+        yield started
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(DEADLINE)
+
+
+def run_async(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine to its end in a loop of its own."""
+    return asyncio.run(work)
+
+
+needs_debian = pytest.mark.skipif(
+    not (DEBIAN / "initdb").exists(),
+    reason=f"Debian's PostgreSQL 15 is not installed ({DEBIAN}): apt-get install postgresql-15",
+)
