@@ -417,7 +417,11 @@ def _reads() -> Iterator[Read]:
             yield Read(f"limit {raw!r}", f"{path}?limit={raw}", _422, "wrong-value", "/limit")
         for raw in ("", "x", "%ff", "W10", "bnVsbA", "WyJ4Il0", "e30", "MQ", "%00", "W" * 900):
             yield Read(
-                f"cursor {raw[:9]!r}", f"{path}?cursor={raw}", _422, "invalid-cursor", "/cursor"
+                f"cursor {raw[:9]!r}",
+                f"{path}?cursor={raw}",
+                _422,
+                "invalid-text" if raw == "%00" else "invalid-cursor",
+                "/cursor",
             )
         yield Read("cursor of 5,000", f"{path}?cursor={'W' * 5000}", _422, None, "/cursor")
         yield Read("level", f"{path}?level=village", _422, "wrong-value", "/level", ("hamlet",))

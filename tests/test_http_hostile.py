@@ -553,10 +553,11 @@ async def test_a_day_that_is_none_is_refused(
                 "2025-08-01T00:00:00", "2025-08-01%0A", "%202025-08-01", "2025-08-01%00",
                 "0", "1754006400", "x" * 10_000):  # fmt: skip
         vi, en, status = await _both(client, "GET", f"{path}?on={day}", None)
-        assert (status, vi["code"]) == (422, "wrong-type"), day
+        text = "%00" in day
+        assert (status, vi["code"]) == (422, "invalid-text" if text else "wrong-type"), day
         assert [one["pointer"] for one in vi["errors"]] == ["/on"]
         for found in (vi, en):
-            assert "YYYY-MM-DD" in found["detail"]
+            assert ("NUL" if text else "YYYY-MM-DD") in found["detail"]
     for day in ("1900-01-01", "2199-12-31"):
         answer = await client.get(f"{path}?on={day}")
         assert answer.status_code in (200, 404), answer.text
@@ -579,7 +580,8 @@ async def test_a_unit_above_that_is_none_is_refused_by_name(
     for raw in ("", "x", "vn", "2", "25%20", "25%0A", "%00", "２５", "٢٥", "9" * 20, "x" * 10_000,
                 "'%20OR%201=1", "25%25", "_5", "%5C", "province-", "%ff"):  # fmt: skip
         vi, _, status = await _both(client, "GET", f"{path}?{name}={raw}", None)
-        assert (status, vi["code"]) == (422, "wrong-value"), raw[:20]
+        code = "invalid-text" if raw == "%00" else "wrong-value"
+        assert (status, vi["code"]) == (422, code), raw[:20]
         assert [one["pointer"] for one in vi["errors"]] == [f"/{name}"]
     for raw in ("00", "99999", "province-00", "hamlet-99999-2025-999"):
         vi, en, status = await _both(client, "GET", f"{path}?{name}={raw}&on=2025-08-01", None)

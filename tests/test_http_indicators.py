@@ -180,7 +180,7 @@ async def test_q_that_nothing_matches_lists_nothing(client: httpx.AsyncClient) -
     assert await _codes(client, q="zzzz không có") == set()
 
 
-@pytest.mark.parametrize("q", ["%", "_", ".*", "(", "[", "\\", "'", '"', "\0", "😀"])
+@pytest.mark.parametrize("q", ["%", "_", ".*", "(", "[", "\\", "'", '"', "😀"])
 async def test_q_is_text_and_no_pattern(client: httpx.AsyncClient, q: str) -> None:
     found = await _list(client, q=q)
     for one in found:

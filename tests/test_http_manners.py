@@ -212,6 +212,9 @@ async def test_one_scope_is_enough_for_an_operation(
     ready = await route.ready(client)
     if route.path == "/v1/clients" and route.method == "POST":
         ready = ready._replace(body={**NEW_CLIENT, "scopes": ["clients:admin"]})
+    if route.template == "/v1/clients/{client_id}/secrets":  # of a client that can no more
+        weak = (await join("VN", "clients:admin")).client_id
+        ready = ready._replace(path=f"/v1/clients/{weak}/secrets")
     answer = await ready.call((await join("VN", str(route.scope))).http)
     assert answer.status_code == route.status, answer.text[:300]
 
@@ -445,7 +448,7 @@ async def test_the_pages_of_a_list_are_the_list(
     assert len(whole) > 2 * listing.size
     assert len({json.dumps(one, sort_keys=True) for one in whole}) == len(whole)
     assert await _all(filled, listing, listing.size) == whole
-    assert await _all(filled, listing, len(whole)) == whole
+    assert await _all(filled, listing, min(len(whole), 500)) == whole
     assert (await filled.get(listing.url())).json()["items"] == whole[:100]
     assert (await filled.get(listing.url(limit=1))).json()["items"] == whole[:1]
 
@@ -474,7 +477,8 @@ async def _cursor(client: httpx.AsyncClient, listing: Listing) -> str:
 async def _refused(client: httpx.AsyncClient, listing: Listing, cursor: str) -> None:
     answer = await client.get(listing.url(limit=listing.size, cursor=quote(cursor, safe="")))
     found = problem(answer)
-    assert (answer.status_code, found["code"]) == (422, "invalid-cursor"), cursor[:80]
+    code = "invalid-text" if "\0" in cursor else "invalid-cursor"
+    assert (answer.status_code, found["code"]) == (422, code), cursor[:80]
     assert [one["pointer"] for one in found["errors"]] == ["/cursor"]
 
 

@@ -120,7 +120,7 @@ async def state(connection: asyncpg.Connection) -> State:
         ("unit", "id, key, level"),
         (
             "unit_version",
-            "unit_id, code, type, name, sort_key, name_key, search_key, parent_id, district_id, "
+            "unit_id, code, type, name, sort_key, loose_key, search_key, parent_id, district_id, "
             "province_id, valid_from, valid_to, legal_basis, latitude, longitude, area_km2",
         ),
         ("lineage", "from_unit_id, to_unit_id, effective_on, extent, source"),

@@ -326,7 +326,9 @@ def test_a_service_with_the_powers_of_an_administrator_is_refused(
 def test_a_superuser_is_no_login_for_the_service(
     bare: Server, theirs: dict[str, str], tmp_path: Path
 ) -> None:
-    env = {"NTM_DATABASE_URL": bare.url("postgres", "good")}
+    env = dict.fromkeys(
+        ("NTM_DATABASE_URL", "NTM_DATABASE_OWNER_URL"), bare.url("postgres", "good")
+    )
     refused(settings_of(env, tmp_path), "too many rights")
 
 

@@ -6,6 +6,7 @@ import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from app.api.answers import answer, created
@@ -75,7 +76,7 @@ class DesignationIn(Strict):
         return self.model_dump(exclude={"date"}) | {"decided_on": self.date}
 
 
-class GeoJson(Response):
+class GeoJson(JSONResponse):
     """An answer in GeoJSON."""
 
     media_type = "application/geo+json"

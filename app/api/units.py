@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     ModelWrapValidatorHandler,
+    StringConstraints,
     ValidationError,
     model_validator,
 )
@@ -60,13 +61,19 @@ class LineageShape(BaseModel):
     successors: list[Relative]
 
 
+# However somebody typed it: what cannot be seen does not count, and is no reason to refuse.
+Spelled = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True, strict=True)
+]
+
+
 class AskedIn(Strict):
     """A unit as somebody wrote it down: a code, or a name with its province and district."""
 
     code: Place | None = None
-    name: Line | None = None
-    province: Line | None = Field(default=None, description="Name or code.")
-    district: Line | None = Field(default=None, description="Name or code.")
+    name: Spelled | None = None
+    province: Spelled | None = Field(default=None, description="Name or code.")
+    district: Spelled | None = Field(default=None, description="Name or code.")
     on: Day | None = None
 
 

@@ -114,7 +114,7 @@ class SigningKeys:
 
     def rotate(self) -> Key:
         """Let a new key sign from now on; return it."""
-        with Lock(self._path.with_suffix(".lock")).held(patience=10):
+        with Lock(self._path.parent).held(patience=10):
             return self._rotate()
 
     def _rotate(self) -> Key:

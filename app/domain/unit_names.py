@@ -33,7 +33,7 @@ class Asked(msgspec.Struct, frozen=True):
         """Return the keys under which the name may stand, with and without its first words."""
         if self.name is None:
             return frozenset()
-        return frozenset({name_key(self.name), name_key(split_type(self.name)[1])})
+        return frozenset({name_key(self.name), name_key(split_type(self.name)[1])} - {""})
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -144,7 +144,9 @@ def _choose(asked: Asked, existing: Existing) -> tuple[Resolved, bool]:
             if one.has_code(asked.code) and _agrees(asked, one, exactly=False):
                 return Resolved(one.unit), True
         return Resolved(None, [one.unit for one in fitting]), False
-    for exactly in (True, False):
+    # What is typed without any diacritics may mean any name that it looks like.
+    plain = asked.name is not None and asked.name.isascii()
+    for exactly in (False,) if plain else (True, False):
         named = [one for one in fitting if _agrees(asked, one, exactly=exactly)]
         chosen = [one.unit for one in named if _of_type(asked, one)]
         if len(chosen) == 1:

@@ -13,7 +13,7 @@ from typing import cast
 
 
 class Lock:
-    """A lock on a file (flock); the kernel drops it when the process ends, however it ends."""
+    """A lock on a file or folder (flock); the kernel drops it when the process ends, however it ends."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -64,7 +64,8 @@ class Lock:
         return True
 
     def _take(self, kind: int, patience: float) -> None:
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        how = os.O_RDONLY if self._path.is_dir() else os.O_RDWR | os.O_CREAT
+        file = os.open(self._path, how | os.O_CLOEXEC, 0o600)
         end = time.monotonic() + patience
         while True:
             try:
