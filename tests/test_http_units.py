@@ -381,9 +381,10 @@ async def test_parent_means_directly_below_and_under_anywhere_below(
     assert {one["level"] for one in direct} == {"district"}
     assert len(direct) == 13
     assert set(keys(direct)) < set(keys(below))
-    of_district = await everything(client, "/v1/units", parent="227", on=day)
+    communes = {"level": "commune", "on": day}  # hamlets may be entered at any time
+    of_district = await everything(client, "/v1/units", parent="227", **communes)
     assert {one["parent"]["unit"] for one in of_district} == {"district-227"}
-    assert keys(of_district) == keys(await everything(client, "/v1/units", under="227", on=day))
+    assert keys(of_district) == keys(await everything(client, "/v1/units", under="227", **communes))
     assert "province-25" not in keys(below)
 
 
