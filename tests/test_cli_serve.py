@@ -24,6 +24,7 @@ import pytest
 from conftest import LEAK, PREVIEW, Ntm, clone, environment, script, urls
 from embedded_drills import eventually, living
 from hostile import ATTRIBUTE, TODAY_COMMUNE, VALID
+from running import free_port
 
 from app.embedded import Embedded
 
@@ -80,13 +81,6 @@ class Serving(NamedTuple):
     def bearer(self, known: Known) -> dict[str, str]:
         """Return the header by which a client is known."""
         return {"authorization": f"Bearer {self.token(known)['access_token']}"}
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def listens(port: int) -> bool:
