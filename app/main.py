@@ -29,9 +29,8 @@ from app.api.strict import HeadAsGet
 from app.api.tokens import Tokens
 from app.database import Database, driver_of, schema
 from app.discovery import load_registry
-from app.domain import register
+from app.domain import register, signing_keys
 from app.domain.register import Progress
-from app.domain.signing_keys import SigningKeys
 from app.domain.territory import Territories
 from app.rules.registry import Registry
 from app.settings import Settings
@@ -136,7 +135,7 @@ def create_app(
 def stand_on(app: FastAPI, settings: Settings, database: Database) -> None:
     """Give the application its database and its signing keys; raise KeysUnusable."""
     app.state.database = database
-    app.state.tokens = Tokens(SigningKeys(settings.keys), settings.issuer)
+    app.state.tokens = Tokens(signing_keys.of(settings), settings.issuer)
     app.state.territories = Territories()
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -63,7 +64,7 @@ class Settings(BaseSettings):
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for one in value:
             if one != "*" and not _is_origin(one):
-                raise ValueError(f"{one!r} is no origin like https://dashboard.example.vn")
+                raise PydanticCustomError("no_origin", "an origin")
         return value
 
     @field_validator("issuer")
@@ -71,7 +72,7 @@ class Settings(BaseSettings):
     def _issuer(cls, value: str) -> str:
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
-            raise ValueError(f"{value!r} is no address like https://ntm.example.gov.vn")
+            raise PydanticCustomError("no_address", "an address")
         return value.rstrip("/")
 
     @property

@@ -283,7 +283,7 @@ SCREEN: dict[str, str | None] = {
     "NO_COLOR": "1",
     "TERM": "dumb",
     **dict.fromkeys(("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE")),
-    **{f"NTM_{name.upper()}": None for name in ("lang", *Settings.model_fields)},
+    **{f"NTM_{name.upper()}": None for name in ("lang", "drills", *Settings.model_fields)},
     # Nothing outside the test's own folders: not the developer's data, not another server.
     "NTM_DATA_DIR": "/proc/nowhere",
     **dict.fromkeys(("XDG_DATA_HOME", "PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGOPTIONS")),

@@ -200,6 +200,8 @@ def complaints(errors: Iterable[Mapping[str, Any]], within: int = 0) -> list[Com
 
 def _explain(error: Mapping[str, Any], name: str) -> tuple[str, Text]:
     kind, context = error["type"], error.get("ctx") or {}
+    if isinstance(error.get("input"), str):  # of a text, the length is that of characters
+        kind = {"too_long": "string_too_long", "too_short": "string_too_short"}.get(kind, kind)
     name = printable(name)
     if kind == "extra_forbidden":
         return "unknown-field", Text(
@@ -210,6 +212,8 @@ def _explain(error: Mapping[str, Any], name: str) -> tuple[str, Text]:
         what = "nội dung JSON", "the JSON body"
         vi, en = what if name == "body" else (f"“{name}”", f"“{name}”")
         return "missing-field", Text(f"thiếu {vi}", f"{en} is missing")
+    if kind == "code_or_name":
+        return "missing-field", Text("thiếu “code” hoặc “name”", "“code” or “name” is missing")
     if kind in _TYPES:
         wanted = _TYPES[kind]
         return "wrong-type", Text(f"“{name}” phải là {wanted.vi}", f"“{name}” must be {wanted.en}")
@@ -235,6 +239,19 @@ _VALUES: Mapping[str, Text] = {
         "phải có ít nhất một chữ hoặc số", "must contain at least a letter or a digit"
     ),
     "limit_range": Text("phải là số nguyên từ 1 đến 500", "must be an integer from 1 to 500"),
+    "too_short": Text(
+        "phải có ít nhất {min_length} phần tử", "must have at least {min_length} items"
+    ),
+    "greater_than_equal": Text("phải từ {ge} trở lên", "must be {ge} or more"),
+    "less_than_equal": Text("không được quá {le}", "must be {le} or less"),
+    "no_origin": Text(
+        "phải là các gốc như https://bang-dieu-khien.example.vn, cách nhau bằng dấu phẩy",
+        "must be origins like https://dashboard.example.vn, separated by commas",
+    ),
+    "no_address": Text(
+        "phải là địa chỉ như https://ntm.example.gov.vn",
+        "must be an address like https://ntm.example.gov.vn",
+    ),
     "string_too_short": Text("không được để trống", "must not be empty"),
     "too_long": Text(
         "có quá {max_length} phần tử; hãy chia nhỏ", "has more than {max_length} items; split it"
@@ -254,7 +271,9 @@ _TYPES: Mapping[str, Text] = {
     "model_attributes_type": Text("một đối tượng JSON", "a JSON object"),
     "list_type": Text("một danh sách", "a list"),
     "tuple_type": Text("một danh sách", "a list"),
-    "date_type": Text("ngày dạng YYYY-MM-DD", "a date like YYYY-MM-DD"),
+    "date_type": Text(
+        "ngày dạng YYYY-MM-DD, từ 1900 đến 2199", "a date like YYYY-MM-DD, from 1900 to 2199"
+    ),
     "date_from_datetime_parsing": Text("ngày dạng YYYY-MM-DD", "a date like YYYY-MM-DD"),
     "date_parsing": Text("ngày dạng YYYY-MM-DD", "a date like YYYY-MM-DD"),
     "bool_parsing": Text("true hoặc false", "true or false"),

@@ -127,10 +127,12 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
     seen: set[str] = set()
     for name, value in request.query_params.multi_items():
         if name not in known:
-            shown, names = printable(name), ", ".join(sorted(known)) or "-"
+            shown, names = printable(name), ", ".join(sorted(known))
             message = Text(
-                f"không có tham số “{shown}”; các tham số: {names}",
-                f"there is no parameter “{shown}”; known are: {names}",
+                f"không có tham số “{shown}”; "
+                + (f"các tham số: {names}" if names else "ở đây không nhận tham số nào"),
+                f"there is no parameter “{shown}”; "
+                + (f"known are: {names}" if names else "none is taken here"),
             )
             complaints.append(Complaint(pointer(shown), "unknown-field", message))
         elif "\x00" in value:

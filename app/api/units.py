@@ -76,6 +76,12 @@ class AskedIn(Strict):
     district: Spelled | None = Field(default=None, description="Name or code.")
     on: Day | None = None
 
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.code is None and self.name is None:
+            raise PydanticCustomError("code_or_name", "a code or a name")
+        return self
+
 
 class ResolveIn(Strict):
     """Up to 1,000 units to resolve; a bare list is taken as `items`."""

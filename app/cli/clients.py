@@ -9,17 +9,20 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.shapes import today
-from app.cli.console import misuse, out, phrase, plain
+from app.cli.console import fail, misuse, out, phrase, plain
 from app.cli.database import use
 from app.database import Database
 from app.database import plain as plainly
 from app.domain import clients, unit_lookup
-from app.domain.clients import SCOPES
+from app.domain.clients import SCOPES, Client
+from app.domain.refusals import Absent
 from app.domain.territory import EVERYWHERE, Caller
 from app.domain.units import NATION, PLACE_PATTERN
 from app.rules.errors import Text
+from app.rules.facts import printable
 
 app = typer.Typer(no_args_is_help=True, help="Máy khách: hệ thống được phép gọi API.")
 OPERATOR = Caller(0, "operator", frozenset(SCOPES), EVERYWHERE)
@@ -43,6 +46,13 @@ def add(
             Text(
                 "địa bàn là mã đơn vị (25, 07894), khoá đơn vị (province-25-2025) hoặc VN",
                 "a territory is a unit code (25, 07894), a unit key (province-25-2025) or VN",
+            )
+        )
+    if unknown := [one for one in scope if one not in SCOPES]:
+        misuse(
+            Text(
+                f"không có quyền “{printable(unknown[0])}”; các quyền: {', '.join(SCOPES)}",
+                f"there is no scope “{printable(unknown[0])}”; known are: {', '.join(SCOPES)}",
             )
         )
     made = use(lambda database: make(database, name, territory, scope))
@@ -95,7 +105,7 @@ def rotate(
 
     async def work(database: Database) -> str | int:
         async with database.transaction() as session:
-            client = await clients.get(session, OPERATOR, client_id)
+            client = await _known(session, client_id)
             if finish:
                 return await clients.retire_older_secrets(session, client)
             return await clients.add_secret(session, client)
@@ -115,7 +125,7 @@ def revoke(client_id: ClientId) -> None:
 
     async def work(database: Database) -> None:
         async with database.transaction() as session:
-            clients.revoke(await clients.get(session, OPERATOR, client_id))
+            clients.revoke(await _known(session, client_id))
 
     use(work)
     out().print(plain(phrase(f"đã thu hồi {client_id}", f"revoked {client_id}")))
@@ -135,6 +145,19 @@ async def make(database: Database, name: str, territory: str, scopes: list[str])
             "territory": NATION if unit.level == "nation" else territory,
             "scopes": client.scopes,
         }
+
+
+async def _known(session: AsyncSession, client_id: str) -> Client:
+    try:
+        return await clients.get(session, OPERATOR, client_id)
+    except Absent:
+        shown = printable(client_id)
+        fail(
+            Text(
+                f"không có máy khách “{shown}”; xem `ntm clients list`",
+                f"there is no client “{shown}”; see `ntm clients list`",
+            )
+        )
 
 
 async def _listed(database: Database) -> list[dict[str, Any]]:

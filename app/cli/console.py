@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 import shutil
 import sys
 from typing import NoReturn
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Styled
 
+from app.api.errors import complaints
 from app.discovery import load_registry
 from app.domain.facts_csv import RowComplaint
 from app.domain.refusals import Complaint
@@ -93,13 +95,23 @@ def rules(settings: Settings) -> Registry:
 
 def read_settings() -> Settings:
     """Return the settings; exit with 2 and the variable's name when one is not valid."""
+    known = {f"NTM_{name.upper()}" for name in Settings.model_fields} | {"NTM_LANG"}
+    unknown = sorted(name for name in os.environ if name.startswith("NTM_") and name not in known)
+    if unknown:
+        names = ", ".join(sorted(known))
+        misuse(
+            Text(
+                f"không có thiết lập {unknown[0]}; các thiết lập: {names}",
+                f"there is no setting {unknown[0]}; known are: {names}",
+            )
+        )
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = "NTM_" + "_".join(str(part) for part in first["loc"]).upper()
-        said = first["msg"].removeprefix("Value error, ")
-        misuse(Text(f"biến {name} không hợp lệ: {said}", f"{name} is not valid: {said}"))
+        name = f"NTM_{first['loc'][0]}".upper()
+        (said,) = complaints([{**first, "loc": (name,)}])
+        misuse(said.message)
 
 
 def report_faults(faults: tuple[Fault, ...]) -> None:

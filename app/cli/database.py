@@ -10,7 +10,7 @@ from typing import TypeVar
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.cli.console import err, fail, phrase, read_settings, report_complaints
+from app.cli.console import err, fail, misuse, phrase, read_settings, report_complaints
 from app.database import Database, DatabaseFailed
 from app.domain.refusals import Absent, Conflict, Refused
 from app.domain.register import Progress as Told
@@ -45,7 +45,11 @@ def explained() -> Iterator[None]:
     """Say what failed and what to do next, with exit code 1; never a traceback."""
     try:
         yield
-    except (DatabaseFailed, KeysUnusable) as error:
+    except DatabaseFailed as error:
+        if error.code == "wrong-setting":
+            misuse(error.text)
+        fail(error.text)
+    except KeysUnusable as error:
         fail(error.text)
     except (Absent, Conflict) as error:
         fail(error.complaint.message)

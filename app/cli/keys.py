@@ -6,7 +6,7 @@ import typer
 
 from app.cli.console import out, phrase, plain, read_settings
 from app.cli.database import explained
-from app.domain.signing_keys import SigningKeys
+from app.domain import signing_keys
 
 app = typer.Typer(no_args_is_help=True, help="Khoá ký mã truy cập.")
 
@@ -19,8 +19,9 @@ def keys() -> None:
 @app.command()
 def rotate() -> None:
     """Ký bằng khoá mới từ nay; khoá cũ vẫn xác minh đến khi mã của nó hết hạn."""
-    path = read_settings().keys
+    settings = read_settings()
     with explained():
-        made = SigningKeys(path).rotate()
-    said = phrase(f"khoá mới {made.kid} trong {path}", f"new key {made.kid} in {path}")
+        made = signing_keys.of(settings).rotate()
+    where = settings.keys
+    said = phrase(f"khoá mới {made.kid} trong {where}", f"new key {made.kid} in {where}")
     out().print(plain(said), soft_wrap=True)

@@ -136,7 +136,7 @@ def _url(given: Any) -> URL | None:
     port = (url.port if url else None) or 0
     if url is None or url.drivername not in _DRIVERS or not url.database or port > 65_535:
         raise DatabaseFailed(
-            "database-unusable",
+            "wrong-setting",
             Text(
                 "địa chỉ cơ sở dữ liệu không hợp lệ; hãy viết NTM_DATABASE_URL dạng "
                 "postgresql://người_dùng:mật_khẩu@máy:5432/tên",

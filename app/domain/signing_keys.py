@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.embedded.locks import Lock
 from app.rules.errors import Text
+from app.settings import Settings
 
 _log = logging.getLogger("ntm")
 LIFETIME: Final = 900  # seconds a token lives
@@ -127,6 +128,16 @@ class SigningKeys:
         return made
 
 
+def of(settings: Settings) -> SigningKeys:
+    """Return the keys that the settings name; only the data folder is made where it is missing."""
+    if settings.signing_key_file is None:
+        try:
+            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unusable(settings.keys, str(error.strerror)) from error
+    return SigningKeys(settings.keys)
+
+
 def _made() -> Key:
     numbers = ec.generate_private_key(ec.SECP256R1()).private_numbers()
     public = numbers.public_numbers
@@ -180,7 +191,6 @@ def _write(path: Path, keys: list[Key], *, replace: bool) -> None:
     """Write the file whole and private; without `replace`, whoever was first has made it."""
     making = None
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
             making = Path(file.name)
             file.write(json.dumps({"keys": [_plain(key) for key in keys]}, indent=1) + "\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import asyncpg
@@ -104,10 +105,18 @@ def found(row: asyncpg.Record, day: datetime.date) -> Found:
         "point": None
         if latitude is None
         else {"lat": float(latitude), "lon": float(longitude)},  # a place on a map, not a figure
-        "area_km2": None if area is None else str(area),
+        "area_km2": None if area is None else _at_least_two_decimals(area),
         "identifiers": msgspec.json.decode(row["identifiers"]) if row["identifiers"] else {},
     }
     return Found(row["id"], row["district_id"], row["province_id"], row["sort_key"], shown)
+
+
+def _at_least_two_decimals(area: Decimal) -> str:
+    return str(max(area.normalize(), area.quantize(Decimal("0.01")), key=_decimals))
+
+
+def _decimals(number: Decimal) -> int:
+    return -int(number.as_tuple().exponent)
 
 
 async def get(

@@ -74,7 +74,7 @@ class UnitVersion(Base):
     legal_basis: Mapped[str | None]
     latitude: Mapped[Decimal | None] = mapped_column(Numeric(9, 6))
     longitude: Mapped[Decimal | None] = mapped_column(Numeric(9, 6))
-    area_km2: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
+    area_km2: Mapped[Decimal | None] = mapped_column(Numeric(12, 4))
 
 
 class Lineage(Base):

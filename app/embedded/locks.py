@@ -13,7 +13,7 @@ from typing import cast
 
 
 class Lock:
-    """A lock on a file or folder (flock); the kernel drops it when the process ends, however it ends."""
+    """A lock on a file or folder (flock); the kernel drops it however the process ends."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

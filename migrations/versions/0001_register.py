@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.Column("legal_basis", sa.String(), nullable=True),
         sa.Column("latitude", sa.Numeric(9, 6), nullable=True),
         sa.Column("longitude", sa.Numeric(9, 6), nullable=True),
-        sa.Column("area_km2", sa.Numeric(10, 2), nullable=True),
+        sa.Column("area_km2", sa.Numeric(12, 4), nullable=True),
         sa.CheckConstraint("valid_from < valid_to", name=op.f("ck_unit_version_order")),
         sa.CheckConstraint("name is nfc normalized", name=op.f("ck_unit_version_nfc")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unit_version")),

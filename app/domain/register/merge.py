@@ -34,7 +34,7 @@ CREATE TEMP TABLE incoming (
   sort_key varchar COLLATE "C", loose_key varchar COLLATE "C", search_key varchar COLLATE "C",
   parent varchar, district varchar, province varchar,
   valid_from date, valid_to date, legal_basis varchar,
-  latitude numeric(9, 6), longitude numeric(9, 6), area_km2 numeric(10, 2)) ON COMMIT DROP
+  latitude numeric(9, 6), longitude numeric(9, 6), area_km2 numeric(12, 4)) ON COMMIT DROP
 """,
     """
 CREATE TEMP TABLE incoming_edge (
