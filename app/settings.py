@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_NO_ORIGIN: Final = "{given} is no origin like https://dashboard.example.vn"
+_NO_ADDRESS: Final = "{given} is no address like https://ntm.example.gov.vn"
 
 
 class Settings(BaseSettings):
@@ -64,7 +67,11 @@ class Settings(BaseSettings):
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for one in value:
             if one != "*" and not _is_origin(one):
-                raise PydanticCustomError("no_origin", "an origin")
+                raise PydanticCustomError(
+                    "no_origin",
+                    "{given} is no origin like https://dashboard.example.vn",
+                    {"given": one},
+                )
         return value
 
     @field_validator("issuer")
@@ -72,7 +79,11 @@ class Settings(BaseSettings):
     def _issuer(cls, value: str) -> str:
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
-            raise PydanticCustomError("no_address", "an address")
+            raise PydanticCustomError(
+                "no_address",
+                "{given} is no address like https://ntm.example.gov.vn",
+                {"given": value},
+            )
         return value.rstrip("/")
 
     @property

@@ -560,12 +560,12 @@ def test_a_port_that_is_none_ends_with_2(ntm: Ntm, port: str) -> None:
     ["", "x", "mysql://u:geheim@127.0.0.1/x", "postgresql://u:geheim@127.0.0.1", "postgresql://",
      "postgresql://u:geheim@127.0.0.1:port/x", "/var/run/x", "sqlite:///x"],
 )  # fmt: skip
-def test_an_address_that_is_none_ends_with_1_and_shows_how_to_write_it(
+def test_an_address_that_is_none_is_wrong_use_and_shows_how_to_write_it(
     process: Ntm, url: str
 ) -> None:
     port = free_port()
     ran = process("--lang", "en", "serve", "--port", port, env={"NTM_DATABASE_URL": url})
-    assert ran.code == 1
+    assert ran.code == 2
     assert "NTM_DATABASE_URL" in ran.err
     assert "postgresql://user:password@host:5432/name" in ran.err
     assert "geheim" not in ran.said

@@ -110,9 +110,14 @@ async def test_a_wrong_type_or_an_unknown_key_is_refused_with_its_place(
         assert any(error["pointer"].startswith(place) for error in found["errors"]), found["errors"]
 
 
-async def test_an_item_that_says_nothing_finds_nothing(client: httpx.AsyncClient) -> None:
-    nothing: Item = {"unit": None, "candidates": [], "successors": []}
-    assert await resolved(client, {}, {"on": OLD}, {"code": None, "name": None}) == [nothing] * 3
+async def test_an_item_that_says_nothing_is_refused_with_its_place(
+    client: httpx.AsyncClient,
+) -> None:
+    items: list[Item] = [{"code": "25"}, {}, {"on": OLD}, {"code": None, "name": None}]
+    answer = await client.post("/v1/units/resolve", json={"items": items})
+    found = problem(answer)
+    assert (answer.status_code, found["code"]) == (422, "missing-field")
+    assert [one["pointer"] for one in found["errors"]] == ["/items/1", "/items/2", "/items/3"]
 
 
 @pytest.mark.parametrize(

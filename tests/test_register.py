@@ -9,7 +9,7 @@ import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import NamedTuple
 
 import asyncpg
@@ -54,8 +54,8 @@ def on_day(day: str) -> list[Row]:
 
 
 def rounded(area: str) -> Decimal:
-    """Return an area with two decimals."""
-    return Decimal(area).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    """Return an area with the four decimals that are kept; no file gives more."""
+    return Decimal(area).quantize(Decimal("0.0001"))
 
 
 def silently(*_: object) -> None:
