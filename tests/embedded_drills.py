@@ -318,6 +318,17 @@ async def rows(connection: asyncpg.Connection[asyncpg.Record]) -> list[int]:
     return [row["number"] for row in await connection.fetch("SELECT number FROM drill")]
 
 
+async def rows_of(embedded: Embedded) -> list[int]:
+    """Return the numbers in the table; a server that is on its way out is asked again."""
+    end = time.monotonic() + DEADLINE
+    while True:
+        try:
+            async with mended(embedded) as connection:
+                return await rows(connection)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            assert time.monotonic() < end, "the rows cannot be read any more"
+
+
 async def prepare(socket: str) -> None:
     """Make the table of the drill, as its owner, for the service to write."""
     async with connected(socket, "ntm_owner") as connection:

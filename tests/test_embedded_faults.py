@@ -20,6 +20,7 @@ from embedded_drills import (
     nothing_lost,
     prepare,
     rows,
+    rows_of,
     site,
     started_at,
     there,
@@ -78,15 +79,13 @@ async def test_acknowledged_rows_survive_a_kill_and_the_users_go_on(
     await kill(place, victim, embedded.socket_folder, dice)
     before = place.acknowledged()
 
-    async with mended(embedded) as connection:
-        nothing_lost(before, await rows(connection))
+    nothing_lost(before, await rows_of(embedded))
     eventually(
         lambda: place.acknowledged()[-1] > before[-1] + 20,
         lambda: "the writer does not write any more",
     )
     writer.leave()
-    async with mended(embedded) as connection:
-        nothing_lost(place.acknowledged(), await rows(connection))
+    nothing_lost(place.acknowledged(), await rows_of(embedded))
     place.stop()
 
 
@@ -104,8 +103,7 @@ async def test_acknowledged_rows_survive_the_kill_of_everybody(place: Site, numb
     dice.shuffle(victims)
     place.kill(*victims)
 
-    async with mended(place.join()) as connection:
-        nothing_lost(place.acknowledged(), await rows(connection))
+    nothing_lost(place.acknowledged(), await rows_of(place.join()))
     place.stop()
 
 
@@ -115,8 +113,7 @@ async def test_the_drill_notices_a_row_that_was_never_written(place: Site) -> No
     writer = place.write()
     eventually(lambda: len(place.acknowledged()) > 20, lambda: "the writer does not write")
     writer.leave()
-    async with mended(embedded) as connection:
-        found = await rows(connection)
+    found = await rows_of(embedded)
     nothing_lost(place.acknowledged(), found)
     with place.acknowledgements.open("a") as acknowledgements:
         acknowledgements.write("1000000000\n")
