@@ -268,6 +268,10 @@ def eventually(holds: Any, complaint: Any, seconds: float = DEADLINE) -> None:
         time.sleep(0.05)
 
 
+# What the driver says, in one way or another, when the server has gone.
+GONE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
 @contextlib.asynccontextmanager
 async def connected(
     socket: str, user: str = "ntm_service"
@@ -279,7 +283,7 @@ async def connected(
     try:
         yield connection
     finally:
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with contextlib.suppress(*GONE):
             await connection.close(timeout=10)
 
 
@@ -294,7 +298,7 @@ async def mended(embedded: Embedded) -> AsyncIterator[asyncpg.Connection[asyncpg
                 connection = await stack.enter_async_context(connected(socket, "ntm_owner"))
                 await connection.fetchval("SELECT 1")
                 break
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except GONE:
                 assert time.monotonic() < end, "no server answers any more"
                 await asyncio.sleep(0.05)
         yield connection
@@ -325,7 +329,7 @@ async def rows_of(embedded: Embedded) -> list[int]:
         try:
             async with mended(embedded) as connection:
                 return await rows(connection)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except GONE:
             assert time.monotonic() < end, "the rows cannot be read any more"
 
 
