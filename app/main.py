@@ -21,8 +21,11 @@ from app.api import (
     health,
     indicators,
     oauth,
+    previews,
     rulesets,
+    standings,
     units,
+    values,
     vocabulary,
 )
 from app.api.strict import HeadAsGet
@@ -31,6 +34,7 @@ from app.database import Database, driver_of, schema
 from app.discovery import load_registry
 from app.domain import register, signing_keys
 from app.domain.register import Progress
+from app.domain.ruleset_snapshots import Snapshots
 from app.domain.territory import Territories
 from app.rules.registry import Registry
 from app.settings import Settings
@@ -108,15 +112,17 @@ def create_app(
     app.mount(documentation.STATIC, documentation.static_files())
     app.state.settings = settings
     app.state.registry = registry or load_registry(settings.rulesets_dir)
+    app.state.snapshots = Snapshots(app.state.registry)
     if database is not None:
         stand_on(app, settings, database)
     # Routers are asked one after the other whether a path is theirs: the busy ones first.
     nouns = (
-        units, communes, hamlets, evaluations, health, oauth, designations, clients, rulesets,
-        indicators, vocabulary, documentation,
+        units, communes, values, evaluations, previews, hamlets, standings, health, oauth,
+        designations, clients, rulesets, indicators, vocabulary, documentation,
     )  # fmt: skip
     for noun in nouns:
         app.include_router(noun.router)
+    app.include_router(values.commune_router)
     app.include_router(oauth.token_router)
     app.add_middleware(HeadAsGet)
     if settings.cors_origins:

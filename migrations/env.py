@@ -12,10 +12,11 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.schema import CreateSchema
 
 from app.database import SCHEMA, Base, Database
-from app.domain import clients, commune_facts, units
+from app.domain import clients, commune_facts, evaluations, recordings, units, values
 from app.settings import Settings
 
-TABLES_OF = (clients, commune_facts, units)  # imported, they stand in Base.metadata
+# Imported, their tables stand in Base.metadata.
+TABLES_OF = (clients, commune_facts, evaluations, recordings, units, values)
 
 
 def migrate(connection: Connection) -> None:

@@ -401,7 +401,13 @@ def test_an_item_of_a_list_shows_where_the_list_comes_from() -> None:
     found = judged({"ecom_contents_selected": given}, "bnn3445.content.ecom")
     compiled = entry("bnn3445.content.ecom").compiled
     shown = explain(compiled, found, {})["criteria"][0]["observed"]
-    assert shown == {"value": True, "period": "2024", "source": "báo cáo", "status": "approved"}
+    assert shown == {
+        "value": True,
+        "period": "2024",
+        "source": "báo cáo",
+        "status": "approved",
+        "value_id": None,
+    }
 
 
 @functools.cache

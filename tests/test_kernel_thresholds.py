@@ -224,7 +224,13 @@ def test_a_value_that_does_not_count_is_shown_and_leaves_the_criterion_undetermi
     found = result(judgement, "phutho.1.2.2")
     assert (found.outcome, found.reasons) == (UNDETERMINED, (reason,))
     shown = _shown("phutho.commune", judgement, "phutho.1.2.2")
-    assert shown == {"value": value, "period": "2019", "source": "báo cáo", "status": "draft"}
+    assert shown == {
+        "value": value,
+        "period": "2019",
+        "source": "báo cáo",
+        "status": "draft",
+        "value_id": None,
+    }
 
 
 @pytest.mark.parametrize("fact", ["99/100", "1/100", "99%", "0/0"])

@@ -21,7 +21,7 @@ from app.api.unit_shapes import CommuneInPath, On, Under, UnitShape
 from app.database import plain
 from app.domain import commune_facts, unit_listing, unit_lookup
 from app.domain.commune_facts import COMMUNE_COLUMNS, Attribute
-from app.domain.evaluations import unknown_attribute
+from app.domain.previews import unknown_attribute
 from app.domain.refusals import Complaint
 from app.domain.unit_listing import Wanted
 from app.rules.errors import Text

@@ -15,6 +15,7 @@ from app.api.tokens import Tokens
 from app.database import Database
 from app.domain import clients
 from app.domain.clients import SCOPES
+from app.domain.ruleset_snapshots import Snapshots
 from app.domain.territory import Caller, Territories
 from app.rules.errors import Text
 from app.rules.registry import Registry
@@ -71,6 +72,12 @@ async def database(request: Request) -> Database:
     return found
 
 
+async def snapshots(request: Request) -> Snapshots:
+    """Return the rulesets by digest, those of stored verdicts included."""
+    found: Snapshots = request.app.state.snapshots
+    return found
+
+
 async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
     """Yield the one transaction of a request, committed before the answer is sent."""
     found: Database = request.app.state.database
@@ -82,6 +89,7 @@ Reader = Annotated[Caller, Security(caller, scopes=["read"])]
 Recorder = Annotated[Caller, Security(caller, scopes=["values:write"])]
 Administrator = Annotated[Caller, Security(caller, scopes=["clients:admin"])]
 Rules = Annotated[Registry, Depends(registry)]
+Kept = Annotated[Snapshots, Depends(snapshots)]
 Data = Annotated[Database, Depends(database)]
 # `scope="function"`: otherwise the code after `yield` runs after the answer, and a commit that
 # fails would have been answered with 201.

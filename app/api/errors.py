@@ -18,7 +18,15 @@ from app.api.answers import json_bytes, manners
 from app.api.language import preferred
 from app.api.problems import PROBLEMS, Problem, refusal
 from app.database.failures import UNAVAILABLE, DatabaseFailed
-from app.domain.refusals import Absent, Complaint, Conflict, Forbidden, Refused, pointer
+from app.domain.refusals import (
+    Absent,
+    Complaint,
+    Conflict,
+    Forbidden,
+    Refused,
+    no_period,
+    pointer,
+)
 from app.rules.errors import CheckFailed, Text
 from app.rules.facts import printable
 
@@ -121,7 +129,10 @@ async def _http(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> str:
     """Return every method of a path; the framework tells those of its first route only."""
     methods = {"GET"} if request.url.path in ("/docs", "/openapi.json") else set()
-    for template, operations in request.app.openapi()["paths"].items():
+    paths = request.app.openapi()["paths"]
+    if request.url.path in paths:  # what is written out goes before what has a place for anything
+        paths = {request.url.path: paths[request.url.path]}
+    for template, operations in paths.items():
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
         if re.fullmatch(pattern, request.url.path):
             methods |= {name.upper() for name in operations}
@@ -212,11 +223,19 @@ def _explain(error: Mapping[str, Any], name: str) -> tuple[str, Text]:
         what = "nội dung JSON", "the JSON body"
         vi, en = what if name == "body" else (f"“{name}”", f"“{name}”")
         return "missing-field", Text(f"thiếu {vi}", f"{en} is missing")
-    if kind == "code_or_name":
-        return "missing-field", Text("thiếu “code” hoặc “name”", "“code” or “name” is missing")
+    if kind in _MISSING:
+        return "missing-field", _MISSING[kind]
     if kind in _TYPES:
         wanted = _TYPES[kind]
         return "wrong-type", Text(f"“{name}” phải là {wanted.vi}", f"“{name}” must be {wanted.en}")
+    return _wrong_value(kind, context, name, error.get("input"))
+
+
+def _wrong_value(
+    kind: str, context: Mapping[str, Any], name: str, given: object
+) -> tuple[str, Text]:
+    if kind == "period_type":
+        return "invalid-period", no_period(str(given))
     if kind == "literal_error":
         allowed = str(context.get("expected", "")).replace(" or ", ", ")
         return "wrong-value", Text(
@@ -227,6 +246,12 @@ def _explain(error: Mapping[str, Any], name: str) -> tuple[str, Text]:
     return "wrong-value", Text(f"“{name}” {said.vi}", f"“{name}” {said.en}")
 
 
+_MISSING: Mapping[str, Text] = {
+    "code_or_name": Text("thiếu “code” hoặc “name”", "“code” or “name” is missing"),
+    "unit_or_units": Text(
+        "hãy ghi “unit” hoặc “units”, không ghi cả hai", "give either “unit” or “units”"
+    ),
+}
 _VALUES: Mapping[str, Text] = {
     "string_too_long": Text(
         "dài quá {max_length} ký tự; hãy rút ngắn", "has more than {max_length} characters"
@@ -273,6 +298,10 @@ _TYPES: Mapping[str, Text] = {
     "tuple_type": Text("một danh sách", "a list"),
     "date_type": Text(
         "ngày dạng YYYY-MM-DD, từ 1900 đến 2199", "a date like YYYY-MM-DD, from 1900 to 2199"
+    ),
+    "instant_type": Text(
+        "thời điểm có múi giờ như 2025-01-31T08:00:00+07:00 (trong URL viết dấu + là %2B)",
+        "an instant with offset like 2025-01-31T08:00:00+07:00 (in a URL write + as %2B)",
     ),
     "date_from_datetime_parsing": Text("ngày dạng YYYY-MM-DD", "a date like YYYY-MM-DD"),
     "date_parsing": Text("ngày dạng YYYY-MM-DD", "a date like YYYY-MM-DD"),

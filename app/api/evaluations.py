@@ -1,239 +1,265 @@
-"""Evaluations over HTTP: the preview judges facts sent along and stores nothing."""
+"""Evaluations on record: conducted, listed, replayed, compared."""
 
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from app.api.answers import json_bytes, manners
-from app.api.deps import Reader, Rules
+from app.api.answers import answer, created
+from app.api.deps import Data, Kept, Reader, Rules, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
-from app.api.shapes import (
-    Day,
-    DocumentShape,
-    Fact,
-    RequiredShape,
-    Strict,
-    Words,
-    today,
-    yes_or_no,
-)
+from app.api.moments import PeriodIn, PeriodInQuery, UpdatedSince
+from app.api.paging import LONG, Cursor, Limit, cut, links, page, read_number, read_position
+from app.api.problems import refusal
+from app.api.shapes import Day, Strict, TrueOrFalse, today
 from app.api.strict import StrictRoute
-from app.api.unit_shapes import UnitType
-from app.domain.evaluations import Described, Subject, judge
-from app.domain.units import CODE_PATTERN
-from app.rules.explain import explain
-from app.rules.verdict import Designation
-from app.rules.vocabulary import Level
+from app.api.unit_shapes import On, Place, RecordInPath, Under, UnitInQuery
+from app.api.verdict_shapes import (
+    Comparison,
+    MemberPage,
+    Replayed,
+    StoredVerdict,
+    Texts,
+    VerdictList,
+    VerdictPage,
+)
+from app.domain import recordings
+from app.domain.evaluations import comparing, conduct, members, reading, replaying
+from app.domain.evaluations.conduct import Wish
+from app.domain.evaluations.reading import Wanted
+from app.domain.filters import Narrowing, narrow
+from app.domain.previews import unknown_ruleset
+from app.domain.refusals import Complaint
+from app.rules.registry import Registry
+from app.rules.vocabulary import Outcome
 
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], route_class=StrictRoute)
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-UnitCode = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
 
+class EvaluationIn(Strict):
+    """One unit, or up to 500, to judge by a ruleset from the values on record.
 
-class DesignationIn(Strict):
-    """The unit was chosen for a pilot; only decisions 969 and 1824/QĐ-BNN-VPĐP exempt."""
+    `as_of` defaults to the last day of the period, or today while the period lasts.
+    """
 
-    model: Literal["smart", "ecom"]
-    decision: Name
-    date: Day | None = None
-
-
-class MemberUnit(Strict):
-    """A unit below the one evaluated; a commune without a type is a xã."""
-
-    level: Level
-    type: UnitType | None = None
-    code: UnitCode | None = None
-    name: Name | None = None
-
-
-class UnitIn(MemberUnit):
-    """The unit evaluated, as the caller describes it."""
-
-    attributes: dict[str, bool] = Field(default_factory=dict)
-    designations: list[DesignationIn] = Field(default_factory=list, max_length=20)
-
-
-class MemberIn(Strict):
-    """A member with its facts."""
-
-    unit: MemberUnit
-    facts: dict[str, Fact] = Field(default_factory=dict)
-
-
-class SubjectIn(Strict):
-    """A unit, a day and what is known of the unit; `as_of` defaults to today."""
-
+    ruleset: str = Field(max_length=120)
+    unit: Place | None = None
+    units: list[Place] | None = Field(default=None, min_length=1, max_length=conduct.MOST_UNITS)
+    on: Day | None = None
+    period: PeriodIn
     as_of: Day | None = None
-    unit: UnitIn
-    facts: dict[str, Fact] = Field(default_factory=dict)
-    members: list[MemberIn] | None = Field(default=None, max_length=20_000)
 
-    def subject(self) -> Subject:
-        """Return the subject in the words of the domain."""
-        return Subject(
-            unit=described(self.unit),
-            as_of=self.as_of or today(),
-            facts=self.facts,
-            members=None
-            if self.members is None
-            else [(described(member.unit), member.facts) for member in self.members],
-        )
+    @model_validator(mode="after")
+    def _one_form(self) -> EvaluationIn:
+        if (self.unit is None) == (self.units is None):
+            raise PydanticCustomError("unit_or_units", "either unit or units")
+        return self
 
-
-class PreviewIn(SubjectIn):
-    """A subject, and the ruleset to judge it by."""
-
-    ruleset: str
-
-
-class RulesetRef(BaseModel):
-    """The ruleset of a verdict."""
-
-    id: str
-    version: str
-    digest: str
-    title: Words
-    document: DocumentShape
-
-
-class Applicability(BaseModel):
-    """Whether the document speaks of this unit on this day."""
-
-    status: str
-    reason: str | None
-
-
-class MemberCounts(BaseModel):
-    """Members whose value is known, of those true, and unknown."""
-
-    known: int
-    true: int
-    unknown: int
-
-
-class Observed(BaseModel):
-    """What the outcome rests on: a value, or a ratio with its exact counts."""
-
-    value: Any = None
-    numerator: int | None = None
-    denominator: int | None = None
-    percent: str | None = None
-    counts_known: bool | None = None
-    interval: list[str] | None = None
-    parts: list[dict[str, Any]] | None = None
-    period: str | None
-    source: str | None
-    status: str | None
-    members: MemberCounts | None = None
-    stated: dict[str, Any] | None = Field(
-        default=None, description="A share given directly where the members' values decided."
-    )
-    conflict: bool | None = None
-
-
-class Gap(BaseModel):
-    """How many more persons, households or records are needed, and of what."""
-
-    more: int
-    of: str
-
-
-class CoverageShape(BaseModel):
-    """A report without a threshold: items, of those reported, of those present."""
-
-    items: int
-    reported: int
-    present: int
-
-
-class CriterionVerdict(BaseModel):
-    """The outcome of one criterion; clause fields are absent with `texts=false`."""
-
-    id: str
-    text: Words | None = None
-    cite: str | None = None
-    reading: Any = Field(default=None, description="As in the ruleset, with outcomes.")
-    notes: list[str] | None = None
-    cells: list[Any] | None = None
-    evidence: list[Any] | None = None
-    outcome: str
-    reasons: list[str]
-    indicator: str | None
-    indicators: list[str]
-    observed: Observed | None
-    required: RequiredShape | None
-    gap: Gap | None
-    coverage: CoverageShape | None
-    combine: str | None
-    criteria: list[CriterionVerdict]
-
-
-class Counts(BaseModel):
-    """Leaf criteria by outcome."""
-
-    met: int
-    not_met: int
-    undetermined: int
-    not_applicable: int
-    no_criterion: int
-
-
-class Verdict(BaseModel):
-    """A structured, cited, explained verdict. It evaluates; it never recognises."""
-
-    ruleset: RulesetRef
-    unit: dict[str, Any]
-    period: str | None
-    as_of: datetime.date
-    applicability: Applicability
-    outcome: str
-    basis: str
-    all_items: str | None
-    reasons: list[str]
-    counts: Counts
-    coverage: CoverageShape | None
-    criteria: list[CriterionVerdict]
-    unused_facts: list[str]
-    inputs_digest: str
-    semantics: int
+    def wish(self, day: datetime.date) -> Wish:
+        """Return it in the words of the domain; `day` is today."""
+        as_of = self.as_of or min(day, self.period.last)
+        if self.units is None:
+            return Wish(self.ruleset, [str(self.unit)], self.period, as_of, self.on)
+        places: Sequence[str] = self.units
+        return Wish(self.ruleset, places, self.period, as_of, self.on, lambda n: f"/units/{n}")
 
 
 @router.post(
-    "/preview",
-    summary="Judge facts without storing anything",
-    response_model=Verdict,
-    responses=problem_responses(400, 413, 415, 422),
+    "",
+    summary="Evaluate what is on record",
+    status_code=201,
+    response_model=StoredVerdict | VerdictList,
+    responses=problem_responses(400, 404, 413, 415, 422),
 )
-async def preview(
-    _: Reader,
+async def evaluate(
+    caller: Reader,
     rules: Rules,
+    kept: Kept,
+    data: Data,
+    session: Transaction,
     language: InLanguage,
-    body: PreviewIn,
-    texts: Annotated[
-        bool,
-        BeforeValidator(yes_or_no),
-        Query(description="false leaves texts, cites and evidence out."),
-    ] = True,
+    body: EvaluationIn,
+    texts: Texts = True,
 ) -> Response:
-    """Judge the facts in the body by one ruleset and explain the verdict."""
-    subject = body.subject()
-    compiled, judgement = judge(rules, body.ruleset, subject)
-    verdict = explain(compiled, judgement, subject.unit.shown(), language, texts)
-    headers = manners(language) | {"cache-control": "no-store"}
-    return Response(json_bytes(verdict), 200, headers, "application/json")
+    """Judge units of one's territory and put the verdicts on record: all of them or none.
+
+    With `unit` the answer is the verdict, with `units` a list of them.
+    """
+    wish = body.wish(today())
+    async with data.reading() as connection:
+        entry, conducted = await conduct.conduct(connection, rules, caller.territory, wish)
+        known = await kept.is_kept(connection, entry)
+    stored = await conduct.store(session, caller, entry, conducted, kept=known)
+    items = [reading.kept(entry.compiled, one, language, texts) for one in stored]
+    if body.units is not None:
+        return created({"items": items}, language)
+    return created(items[0], language, f"/v1/evaluations/{stored[0].id}")
 
 
-def described(unit: MemberUnit) -> Described:
-    """Return the unit in the words of the domain."""
-    attributes, designations = {}, []
-    if isinstance(unit, UnitIn):
-        attributes = unit.attributes
-        designations = [Designation(one.date, one.decision, one.model) for one in unit.designations]
-    return Described(unit.level, unit.code, unit.type, unit.name, attributes, designations)
+@router.get(
+    "",
+    summary="List evaluations",
+    response_model=VerdictPage,
+    responses=problem_responses(404, 409, 422),
+)
+async def list_evaluations(
+    request: Request,
+    caller: Reader,
+    rules: Rules,
+    kept: Kept,
+    data: Data,
+    language: InLanguage,
+    unit: UnitInQuery = None,
+    under: Under = None,
+    ruleset: Annotated[str | None, Query(max_length=120, description="Id of a ruleset.")] = None,
+    period: PeriodInQuery = None,
+    outcome: Annotated[Outcome | None, Query(description="Of the whole verdict.")] = None,
+    latest: Annotated[
+        TrueOrFalse, Query(description="Only the last one of each unit, ruleset and period.")
+    ] = False,
+    updated_since: UpdatedSince = None,
+    on: On = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List verdicts of one's territory without their criteria, the newest first.
+
+    With `updated_since` the oldest first, in the order in which they came on record.
+    """
+    _check_ruleset(rules, ruleset)
+    said = period.text if period else None
+    filters = {
+        "list": "evaluations", "unit": unit, "under": under, "ruleset": ruleset,
+        "period": said, "outcome": outcome, "latest": str(latest),
+        "updated_since": str(updated_since), "on": str(on),
+    }  # fmt: skip
+    if updated_since is None:
+        after: Any = read_number(cursor, filters, LONG)
+    else:
+        after = read_position(cursor, filters)
+        await recordings.number(data)
+    async with data.reading() as connection:
+        narrowing = Narrowing(today(), unit, under, on, period)
+        narrowed = await narrow(connection, caller.territory, narrowing)
+        wanted = Wanted(
+            caller.territory, narrowed.units, narrowed.under, ruleset, said,
+            outcome, latest,
+        )  # fmt: skip
+        if updated_since is None:
+            rows = await reading.page(connection, wanted, limit + 1, after)
+        else:
+            rows = await reading.changes(connection, wanted, updated_since, limit + 1, after)
+        endless = updated_since is not None
+        place = reading.position if endless else reading.number
+        shown, following = cut(rows, place, limit, filters, endless=endless)
+        items = [await reading.summarised(connection, kept, row, language) for row in shown]
+    return answer(request, {"items": items, "next": following}, language, links(request, following))
+
+
+@router.get(
+    "/{id:int}",
+    summary="Read an evaluation",
+    response_model=StoredVerdict,
+    responses=problem_responses(404, 409, 422),
+)
+async def read_evaluation(
+    request: Request,
+    caller: Reader,
+    kept: Kept,
+    data: Data,
+    language: InLanguage,
+    id: RecordInPath,
+    texts: Texts = True,
+) -> Response:
+    """Read a verdict of one's territory, with the texts of the ruleset it was judged by."""
+    async with data.reading() as connection:
+        row = await reading.get(connection, caller.territory, id)
+        version = await reading.version(connection, kept, row)
+    return answer(request, reading.document(version.compiled, row, language, texts), language)
+
+
+@router.post(
+    "/{id:int}/replay",
+    summary="Judge again and compare",
+    response_model=Replayed,
+    response_model_exclude_unset=True,
+    responses=problem_responses(404, 409, 422),
+)
+async def replay(
+    caller: Reader, kept: Kept, data: Data, language: InLanguage, id: RecordInPath
+) -> Response:
+    """Judge again from the stored inputs by the stored ruleset, and say where the result differs.
+
+    Inputs that say something else than the values they were read from are named as well.
+    """
+    async with data.reading() as connection:
+        found = await replaying.replay(connection, kept, caller.territory, id)
+    body = {"same": False, "differences": found} if found else {"same": True}
+    return created(body, language, status=200)
+
+
+@router.get(
+    "/{id:int}/members",
+    summary="List the members that a criterion counted",
+    response_model=MemberPage,
+    responses=problem_responses(404, 409, 422),
+)
+async def list_members(
+    request: Request,
+    caller: Reader,
+    kept: Kept,
+    data: Data,
+    language: InLanguage,
+    id: RecordInPath,
+    criterion: Annotated[str, Query(max_length=120, description="Id of a criterion.")],
+    outcome: Annotated[Outcome | None, Query(description="Members with this outcome.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List the members that a share counted, in Vietnamese order, with the values read of them."""
+    filters = {"list": "members", "id": str(id), "criterion": criterion, "outcome": outcome}
+    async with data.reading() as connection:
+        found = await members.counted(connection, kept, caller.territory, id, criterion)
+        wanted = [
+            (number, one)
+            for number, one in enumerate(found.members)
+            if outcome in (None, one.outcome)
+        ]
+        on_page, following = page(wanted, lambda one: f"{one[0]:09}", limit, cursor, filters)
+        items = await members.shown(connection, found, [one for _, one in on_page])
+    body = {"criterion": criterion, "counts": found.counts, "items": items, "next": following}
+    return answer(request, body, language, links(request, following))
+
+
+@router.get(
+    "/{id:int}/compare/{other:int}",
+    summary="Compare two evaluations",
+    response_model=Comparison,
+    responses=problem_responses(404, 409, 422),
+)
+async def compare(
+    request: Request,
+    caller: Reader,
+    kept: Kept,
+    data: Data,
+    language: InLanguage,
+    id: RecordInPath,
+    other: RecordInPath,
+) -> Response:
+    """Say which criteria of two verdicts differ, and why: value, threshold, branch, ruleset."""
+    async with data.reading() as connection:
+        ids = (id, other)
+        body = await comparing.compared(connection, kept, caller.territory, ids, language)
+    return answer(request, body, language)
+
+
+def _check_ruleset(rules: Registry, ruleset: str | None) -> None:
+    if ruleset is not None and ruleset not in rules.entries:
+        message = unknown_ruleset(rules, ruleset)
+        raise refusal([Complaint("/ruleset", "unknown-ruleset", message)])

@@ -15,7 +15,7 @@ from app.api.paging import Cursor, Limit, links, page
 from app.api.problems import Problem, refusal
 from app.api.shapes import Words
 from app.api.strict import StrictRoute
-from app.domain.evaluations import unknown_ruleset
+from app.domain.previews import unknown_ruleset
 from app.domain.refusals import Complaint
 from app.domain.vietnamese import search_key
 from app.rules.errors import Text

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Query, Request
@@ -20,6 +20,7 @@ from app.domain.refusals import Complaint
 from app.rules.errors import Text
 
 Item = TypeVar("Item")
+LONG: Final = 15  # digits of the numbers of values, evaluations and acts of recording
 
 
 def _limit(value: Any) -> int:
@@ -58,10 +59,15 @@ def cut(
     place: Callable[[Item], Sequence[str]],
     limit: int,
     filters: Mapping[str, str | None],
+    *,
+    endless: bool = False,
 ) -> tuple[list[Item], str | None]:
-    """Return the first `limit` of what was found, and the cursor of the rest, if there is any."""
+    """Return the first `limit` of what was found, and the cursor of the rest, if there is any.
+
+    An `endless` list goes on: there is a cursor wherever anything was found.
+    """
     shown = list(found[:limit])
-    if len(found) <= limit:
+    if not shown or (len(found) <= limit and not endless):
         return shown, None
     return shown, make_cursor(filters, place(shown[-1]))
 
@@ -78,13 +84,33 @@ def read_cursor(
     raise _no_cursor()
 
 
-def read_number(cursor: str | None, filters: Mapping[str, str | None]) -> int:
+def read_number(cursor: str | None, filters: Mapping[str, str | None], digits: int = 9) -> int:
     """Return the number after which a page begins, in lists in the order of their making."""
+    return _numbers(cursor, filters, 1, digits)[0]
+
+
+def read_value_key(cursor: str | None, filters: Mapping[str, str | None]) -> list[str] | None:
+    """Return unit, indicator and period after which a page of values begins."""
+    after = read_cursor(cursor, filters, parts=3)
+    if after is None or re.fullmatch("[0-9]{1,9}", after[0]):
+        return after
+    raise _no_cursor()
+
+
+def read_position(cursor: str | None, filters: Mapping[str, str | None]) -> tuple[int, int]:
+    """Return position and number after which a page of changes begins."""
+    position, number = _numbers(cursor, filters, 2, LONG)
+    return position, number
+
+
+def _numbers(
+    cursor: str | None, filters: Mapping[str, str | None], parts: int, digits: int
+) -> list[int]:
     if cursor is None:
-        return 0
+        return [0] * parts
     after = _after(cursor, filters)
-    if len(after) == 1 and re.fullmatch("[0-9]{1,9}", after[0]):
-        return int(after[0])
+    if len(after) == parts and all(re.fullmatch(f"[0-9]{{1,{digits}}}", part) for part in after):
+        return [int(part) for part in after]
     raise _no_cursor()
 
 

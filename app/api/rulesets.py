@@ -8,13 +8,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from app.api.answers import answer
-from app.api.deps import Reader, Rules
+from app.api.deps import Data, Kept, Reader, Rules
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.paging import Cursor, Limit, links, page
 from app.api.problems import Problem
 from app.api.shapes import ClauseShape, DocumentShape, ReadingShape, RequiredShape, Words
 from app.api.strict import StrictRoute
+from app.domain.ruleset_snapshots import Version
 from app.rules.document import Document
 from app.rules.errors import Text
 from app.rules.explain import described, document, required, several
@@ -110,7 +111,10 @@ async def list_rulesets(
     ]
     filters = {"list": "rulesets", "level": level}
     shown, following = page(entries, lambda entry: entry.ruleset.ruleset, limit, cursor, filters)
-    body = {"items": [_summary(entry) for entry in shown], "next": following}
+    body = {
+        "items": [_summary(Version(entry.compiled, entry.package)) for entry in shown],
+        "next": following,
+    }
     return answer(request, body, language, links(request, following))
 
 
@@ -124,18 +128,24 @@ async def read_ruleset(
     request: Request,
     _: Reader,
     rules: Rules,
+    kept: Kept,
+    data: Data,
     language: InLanguage,
     id: Annotated[str, Path(max_length=120, description="Id of a ruleset.")],
     digest: Annotated[
         str | None, Query(pattern="^[0-9a-f]{64}$", description="A version by its digest.")
     ] = None,
 ) -> Response:
-    """Read a ruleset with the tree of its criteria, word for word."""
+    """Read a ruleset with the tree of its criteria, word for word; any that a verdict rests on."""
     entry = rules.entries.get(id)
-    if entry is None or digest not in (None, entry.compiled.digest):
+    version = Version(entry.compiled, entry.package) if entry else None
+    if digest is not None and (version is None or version.compiled.digest != digest):
+        async with data.reading() as connection:
+            version = await kept.of(connection, id, digest)
+    if version is None:
         raise _absent(id, digest, entry)
-    ruleset = entry.ruleset
-    body = _summary(entry) | {
+    ruleset = version.compiled.ruleset
+    body = _summary(version) | {
         "in_force": _period(ruleset, language),
         "scope": ruleset.scope.model_dump(mode="json"),
         "statement": _statement(ruleset, language),
@@ -165,8 +175,8 @@ def _levels(ruleset: Ruleset) -> list[str]:
     return [ruleset.level, *ruleset.also_levels]
 
 
-def _summary(entry: Entry) -> dict[str, Any]:
-    ruleset = entry.ruleset
+def _summary(version: Version) -> dict[str, Any]:
+    ruleset = version.compiled.ruleset
     return {
         "id": ruleset.ruleset,
         "title": ruleset.title.model_dump(),
@@ -174,9 +184,9 @@ def _summary(entry: Entry) -> dict[str, Any]:
         "levels": _levels(ruleset),
         "document": document(ruleset.document),
         "version": ruleset.version,
-        "digest": entry.compiled.digest,
+        "digest": version.compiled.digest,
         "overall": ruleset.overall,
-        "package": entry.package,
+        "package": version.package,
     }
 
 

@@ -36,7 +36,8 @@ Day = Annotated[
 ]
 
 
-def _line(value: Any) -> Any:
+def one_line(value: Any) -> Any:
+    """Return text with its white space folded; refuse what cannot be seen."""
     if not isinstance(value, str):
         return value
     line = " ".join(value.split())
@@ -47,7 +48,7 @@ def _line(value: Any) -> Any:
 
 # One line of text as people write it: white space folded, nothing that cannot be seen.
 Line = Annotated[
-    str, BeforeValidator(_line), StringConstraints(min_length=1, max_length=200, strict=True)
+    str, BeforeValidator(one_line), StringConstraints(min_length=1, max_length=200, strict=True)
 ]
 
 
@@ -63,6 +64,7 @@ def yes_or_no(value: Any) -> bool:
     raise PydanticCustomError("bool_type", "true or false")
 
 
+TrueOrFalse = Annotated[bool, BeforeValidator(yes_or_no)]
 _COUNT: Final = {"type": "integer", "minimum": 0, "maximum": LARGEST_COUNT}
 
 Fact = Annotated[

@@ -17,6 +17,7 @@ from app.api.shapes import Words
 from app.api.strict import StrictRoute
 from app.domain.clients import SCOPES
 from app.rules import vocabulary as words
+from app.rules.comparison import CAUSE_LABELS
 from app.rules.errors import Text
 
 router = APIRouter(prefix="/v1/vocabulary", tags=["vocabulary"], route_class=StrictRoute)
@@ -35,6 +36,9 @@ async def read_vocabulary(request: Request, _: Reader, language: InLanguage) -> 
         "outcomes": words.OUTCOMES,
         "reasons": words.REASONS,
         "statuses": words.APPLICABILITY,
+        "value_statuses": words.VALUE_STATUSES,
+        "lineage_gaps": words.LINEAGE_GAPS,
+        "causes": CAUSE_LABELS,
         "bases": words.BASES,
         "levels": words.LEVELS,
         "kinds": words.KINDS,

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.progress import track
 
 from app.api.errors import complaints
-from app.api.evaluations import SubjectIn
+from app.api.previews import SubjectIn
 from app.cli.console import (
     err,
     fail,
@@ -26,9 +26,9 @@ from app.cli.console import (
     rules,
 )
 from app.cli.tables import details, summary
-from app.domain.evaluations import Subject, judge, unknown_ruleset
 from app.domain.facts_csv import read_rows
 from app.domain.facts_files import SeveralPeriods, misplaced, period_of, subjects, unused
+from app.domain.previews import Subject, judge, unknown_ruleset
 from app.domain.refusals import Complaint, Refused
 from app.domain.strict_json import MalformedJson, read_json
 from app.rules.errors import CheckFailed, Text

@@ -18,7 +18,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base
 from app.domain.refusals import Absent, Complaint, Conflict
-from app.domain.territory import EVERYWHERE, Caller, Territorial, Territory, visible_to
+from app.domain.territory import (
+    EVERYWHERE,
+    Caller,
+    Territorial,
+    Territory,
+    reached,
+    visible_to,
+)
 from app.domain.unit_lookup import Found, by_ids, found, get_row
 from app.rules.errors import Text
 
@@ -189,7 +196,7 @@ async def get(
     return shown(found(row, on), row)
 
 
-_DESIGNATIONS: Final = """
+_DESIGNATIONS: Final = f"""
 SELECT g.id, g.model, g.authority, g.decision, g.decided_on, g.source, g.unit_id,
        coalesce($1, shown.day) AS day
   FROM designation g
@@ -203,8 +210,7 @@ SELECT g.id, g.model, g.authority, g.decision, g.decided_on, g.source, g.unit_id
   ) shown(day)
  WHERE ($2::varchar IS NULL OR g.model = $2) AND ($3::varchar IS NULL OR g.authority = $3)
    AND g.id > $4
-   AND ($5 OR g.unit_id = ANY($6::int[]) OR g.district_id = ANY($7::int[])
-        OR g.province_id = ANY($8::int[]))
+   AND {reached("g", 5)}
    AND NOT EXISTS (SELECT FROM designation_withdrawal w WHERE w.designation_id = g.id)
    AND ($1::date IS NULL OR (coalesce(g.decided_on, $1) <= $1 AND EXISTS (
         SELECT FROM unit_version v WHERE v.unit_id = g.unit_id
@@ -224,9 +230,8 @@ async def designations(
     """
     where = wanted.under or EVERYWHERE
     rows = await connection.fetch(
-        _DESIGNATIONS, wanted.on, wanted.model, wanted.authority, after, where.nation,
-        list(where.units), list(where.districts), list(where.provinces), limit,
-    )  # fmt: skip
+        _DESIGNATIONS, wanted.on, wanted.model, wanted.authority, after, *where.arrays(), limit
+    )
     units = {
         (day, unit.id): unit.shown
         for day in {row["day"] for row in rows}

@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from app.domain.refusals import no_indicator
 from app.rules.errors import FactError, Text
 from app.rules.facts import Fact, printable, read_fact
 from app.rules.indicators import Indicator
@@ -174,13 +175,8 @@ def _row(
             complain(column, "invalid-date", "ngày có dạng YYYY-MM-DD", "a date is YYYY-MM-DD")
     indicator = catalogue.get(cells["indicator"])
     if indicator is None:
-        shown = printable(cells["indicator"])
-        complain(
-            "indicator",
-            "unknown-indicator",
-            f"không có chỉ số “{shown}”; tra danh mục tại /v1/indicators",
-            f"there is no indicator “{shown}”; look it up in /v1/indicators",
-        )
+        wrong = no_indicator(cells["indicator"])
+        complaints.append(RowComplaint(line, "indicator", "unknown-indicator", wrong))
         return None
     try:
         return _good_row(line, cells, indicator, period, days["measured_on"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from app.domain.evaluations import Described, Subject
 from app.domain.facts_csv import Row, RowComplaint
+from app.domain.previews import Described, Subject
 from app.rules.errors import Text
 from app.rules.period import Period, Value, choose
 from app.rules.verdict import Designation

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from app.rules.errors import Text
+from app.rules.facts import printable
 
 
 class Complaint(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +48,23 @@ class Forbidden(Exception):
     def __init__(self, complaint: Complaint) -> None:
         super().__init__(complaint.message.en)
         self.complaint = complaint
+
+
+def no_indicator(code: str) -> Text:
+    """Say that there is no such indicator, and where they are listed."""
+    return Text(
+        f"không có chỉ số “{printable(code)}”; tra danh mục tại /v1/indicators",
+        f"there is no indicator “{printable(code)}”; look it up in /v1/indicators",
+    )
+
+
+def no_period(text: str) -> Text:
+    """Say what a period looks like."""
+    shown = printable(text)
+    return Text(
+        f"“{shown}” không phải một kỳ; kỳ có dạng 2024, 2024-H1, 2024-Q3 hoặc 2024-10",
+        f"“{shown}” is no period; a period is 2024, 2024-H1, 2024-Q3 or 2024-10",
+    )
 
 
 def pointer(*parts: str | int) -> str:

@@ -6,7 +6,7 @@ past of Trà Vinh. It resolves to arrays of ids, which rows carry unchanged from
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import asyncpg
 import msgspec
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Integer
 
 from app.domain.refusals import Absent, Complaint
-from app.domain.unit_lookup import Found, with_predecessors
+from app.domain.unit_lookup import with_predecessors
 from app.rules.errors import Text
 
 
@@ -31,6 +31,30 @@ class Territorial:
 Row = TypeVar("Row", bound=Territorial)
 
 
+class Lying(Protocol):
+    """A unit that was found, and where it lies."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def district_id(self) -> int | None:
+        """The district it lies in."""
+        ...
+
+    @property
+    def province_id(self) -> int | None:
+        """The province it lies in."""
+        ...
+
+    @property
+    def named(self) -> str:
+        """Name and code, for messages."""
+        ...
+
+
 class Territory(msgspec.Struct, frozen=True):
     """The ids a territory reaches; `nation` reaches everything."""
 
@@ -39,7 +63,7 @@ class Territory(msgspec.Struct, frozen=True):
     districts: frozenset[int]
     provinces: frozenset[int]
 
-    def reaches(self, unit: Found) -> bool:
+    def reaches(self, unit: Lying) -> bool:
         """Tell whether a unit lies in the territory."""
         return (
             self.nation
@@ -48,14 +72,34 @@ class Territory(msgspec.Struct, frozen=True):
             or unit.province_id in self.provinces
         )
 
-    def require(self, unit: Found, pointer: str = "/code") -> None:
+    def require(self, unit: Lying, pointer: str = "/code") -> None:
         """Raise Absent unless a unit lies in the territory."""
         if not self.reaches(unit):
-            message = Text(
-                f"{unit.named} không thuộc địa bàn của bạn; hãy dùng máy khách của địa bàn đó",
-                f"{unit.named} is not in your territory; use a client of that territory",
-            )
-            raise Absent(Complaint(pointer, "outside-territory", message))
+            raise Absent(Complaint(pointer, "outside-territory", outside(unit)))
+
+    def arrays(self) -> tuple[bool, list[int], list[int], list[int]]:
+        """Return the parameters of `reached`."""
+        return self.nation, sorted(self.units), sorted(self.districts), sorted(self.provinces)
+
+
+def outside(unit: Lying) -> Text:
+    """Say that a unit lies elsewhere."""
+    return Text(
+        f"{unit.named} không thuộc địa bàn của bạn; hãy dùng máy khách của địa bàn đó",
+        f"{unit.named} is not in your territory; use a client of that territory",
+    )
+
+
+def reached(row: str, first: int) -> str:
+    """Return the SQL condition that a row lies in a territory.
+
+    The territory's `arrays` are the four parameters that begin with number `first`.
+    """
+    return (
+        f"(${first} OR {row}.unit_id = ANY(${first + 1}::int[])"
+        f" OR {row}.district_id = ANY(${first + 2}::int[])"
+        f" OR {row}.province_id = ANY(${first + 3}::int[]))"
+    )
 
 
 _NOTHING: Final[frozenset[int]] = frozenset()

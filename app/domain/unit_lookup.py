@@ -70,7 +70,6 @@ SOURCE: Final = f"""
   LEFT JOIN unit_version c ON c.unit_id = cu.id AND {_COVERS.format("c")}
  WHERE {_COVERS.format("v")}
 """
-_BY_IDS: Final = f"SELECT {COLUMNS} {SOURCE} AND u.id = ANY($2::int[]) ORDER BY v.sort_key, v.code"
 _KNOWN_FROM: Final = datetime.date(2025, 1, 1)
 _VIETNAM: Final = {"unit": NATION, "code": NATION, "level": "nation", "name": "Việt Nam"}
 
@@ -141,7 +140,7 @@ async def get_row(
     statement = f"SELECT {COLUMNS} {more_columns} {SOURCE} AND {which} = $2"
     row = await connection.fetchrow(statement, on, place)
     if row is None:
-        message = await _why_absent(connection, place, on)
+        message = await why_absent(connection, place, on)
         raise Absent(Complaint(pointer, "unit-not-found", message))
     return row
 
@@ -150,7 +149,21 @@ async def by_ids(
     connection: asyncpg.Connection, ids: Sequence[int], on: datetime.date
 ) -> list[Found]:
     """Return the units with these ids that exist on a day, in Vietnamese order."""
-    return [found(row, on) for row in await connection.fetch(_BY_IDS, on, ids)]
+    return [found(row, on) for row in await rows_by_ids(connection, ids, on)]
+
+
+async def rows_by_ids(
+    connection: asyncpg.Connection,
+    ids: Sequence[int],
+    on: datetime.date,
+    more_columns: str = "",
+) -> list[asyncpg.Record]:
+    """Return the rows of units with more columns than COLUMNS, as `by_ids` finds them."""
+    statement = (
+        f"SELECT {COLUMNS} {more_columns} {SOURCE} AND u.id = ANY($2::int[]) "
+        "ORDER BY v.sort_key, v.code"
+    )
+    return list(await connection.fetch(statement, on, ids))
 
 
 def _is_key(place: str) -> bool:
@@ -165,7 +178,8 @@ SELECT u.id, v.code, v.name, v.valid_from, v.valid_to
 """
 
 
-async def _why_absent(connection: asyncpg.Connection, place: str, on: datetime.date) -> Text:
+async def why_absent(connection: asyncpg.Connection, place: str, on: datetime.date) -> Text:
+    """Say why there is no such unit on a day, and which there is instead."""
     versions = await connection.fetch(_WAS, place)
     ended = [one for one in versions if one["valid_to"] is not None and one["valid_to"] <= on]
     if ended:

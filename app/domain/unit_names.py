@@ -98,7 +98,7 @@ _ENDED: Final = f"""
 SELECT u.id, max(v.valid_to) - 1 AS last_day FROM unit_version v JOIN unit u ON u.id = v.unit_id
  WHERE {_WANTED}
  GROUP BY u.id HAVING bool_and(v.valid_to <= $1)
-"""  # noqa: S608 - constants
+"""
 _BECAME: Final = """
 WITH RECURSIVE next(origin, id) AS (
   SELECT one, one FROM unnest($1::int[]) one

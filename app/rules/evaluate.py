@@ -13,7 +13,7 @@ from app.rules.applicability import compile_applicability, is_exempt
 from app.rules.checks import combined, in_order
 from app.rules.conditions import Catalogue, alternatives
 from app.rules.facts import Given
-from app.rules.indicators import Condition
+from app.rules.indicators import Condition, Share
 from app.rules.leaves import Check, compile_leaf
 from app.rules.ruleset import Criterion, Ruleset
 from app.rules.thresholds import Judge
@@ -46,12 +46,16 @@ class Compiled:
 
     __slots__ = (
         "_applicability", "_judges", "digest", "indicators", "member_codes",
-        "ruleset", "unit_codes",
+        "member_groups", "ruleset", "unit_codes",
     )  # fmt: skip
 
     def __init__(self, ruleset: Ruleset, catalogue: Catalogue, checks: Mapping[str, Check]) -> None:
         self.ruleset = ruleset
-        self.unit_codes, self.member_codes = codes_read(ruleset, catalogue)
+        self.unit_codes = frozenset(codes_in(ruleset))
+        shares = [share for one in ruleset.walk() for share in shares_of(one, catalogue)]
+        self.member_codes = frozenset(code for one in shares for code in one.holds.codes())
+        groups = {group for one in shares for group in one.of}
+        self.member_groups = tuple(sorted(groups, key=lambda one: (one.level, one.types)))
         used = self.unit_codes | self.member_codes
         self.indicators = {code: catalogue[code] for code in sorted(used)}
         self.digest = digest(snapshot(ruleset, self.indicators))
@@ -76,13 +80,18 @@ class Compiled:
             return tuple(_exempted(result) for result in results)
         return results
 
+    def concluded(self, results: Sequence[Result]) -> tuple[str, str | None]:
+        """Return the outcome of the whole, and all_items where the document states no rule."""
+        whole = combined("all", [result.outcome for result in results])
+        return (NO_OVERALL_RULE, whole) if self.ruleset.overall == "none" else (whole, None)
+
     def evaluate(self, inputs: Inputs) -> Judgement:
         """Judge the unit: the results of all criteria, their combination, the digests."""
         results = self.results(inputs)
-        whole = combined("all", [result.outcome for result in results])
-        stated = self.ruleset.overall != "none"
+        outcome, all_items = self.concluded(results)
+        whole = all_items or outcome
         return Judgement(
-            all_items=None if stated else whole,
+            all_items=all_items,
             applicability=self._applicability(inputs),
             as_of=inputs.as_of,
             basis=self.ruleset.overall,
@@ -90,7 +99,7 @@ class Compiled:
             criteria=results,
             digest=self.digest,
             inputs_digest=inputs_digest(inputs),
-            outcome=whole if stated else NO_OVERALL_RULE,
+            outcome=outcome,
             period=inputs.period,
             reasons=_reasons(whole, results),
             ruleset=self.ruleset.ruleset,
@@ -119,12 +128,22 @@ def snapshot(ruleset: Ruleset, indicators: Catalogue) -> bytes:
 
 def codes_of(criterion: Criterion) -> set[str]:
     """Return the indicators that a criterion and everything below it reads from the unit."""
-    found: set[str] = set()
-    for one in criterion.walk():
-        found |= {one.indicator} if one.indicator else set(one.sum)
-        for condition in conditions_of(one):
-            found |= condition.codes()
+    return {code for one in criterion.walk() for code in own_codes(one)}
+
+
+def own_codes(criterion: Criterion) -> list[str]:
+    """Return the indicators that a criterion itself reads: that of its test first."""
+    found = [criterion.indicator] if criterion.indicator else list(criterion.sum)
+    for condition in conditions_of(criterion):
+        found += sorted(condition.codes())
     return found
+
+
+def shares_of(criterion: Criterion, catalogue: Catalogue) -> list[Share]:
+    """Return the shares over members that a criterion itself reads: that of its test first."""
+    derived = [catalogue[code].derived for code in own_codes(criterion)]
+    asked = [share for condition in conditions_of(criterion) for share in condition.shares()]
+    return [share for share in (*derived, *asked) if share]
 
 
 def conditions_of(criterion: Criterion) -> list[Condition]:
@@ -138,20 +157,6 @@ def conditions_of(criterion: Criterion) -> list[Condition]:
 def codes_in(ruleset: Ruleset) -> set[str]:
     """Return the indicators that a ruleset reads from the unit."""
     return {code for criterion in ruleset.criteria for code in codes_of(criterion)}
-
-
-def codes_read(ruleset: Ruleset, catalogue: Catalogue) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the indicators read from the unit itself and those read from its members."""
-    unit = codes_in(ruleset)
-    shares = [
-        share
-        for criterion in ruleset.walk()
-        for condition in conditions_of(criterion)
-        for share in condition.shares()
-    ]
-    shares.extend(derived for code in unit if (derived := catalogue[code].derived))
-    members = {code for share in shares for code in share.holds.codes()}
-    return frozenset(unit), frozenset(members)
 
 
 def compile_criterion(

@@ -49,14 +49,18 @@ class Percent(msgspec.Struct, frozen=True, gc=False):
 Fact = bool | int | tuple[str, ...] | Ratio | Percent
 
 
-class Recorded(msgspec.Struct, frozen=True, gc=False):
-    """A fact with its provenance; `discounted` is the reason why it is shown but does not count."""
+class Recorded(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A fact with its provenance; `discounted` is the reason why it is shown but does not count.
+
+    `value_id` is the number of the value on record, where there is one.
+    """
 
     fact: Fact
     period: str | None = None
     source: str | None = None
     status: str | None = None
     discounted: str | None = None
+    value_id: int | None = None
 
 
 Given = Fact | Recorded
@@ -74,13 +78,31 @@ def read_fact(indicator: Indicator, raw: Any) -> Fact:
         raise FactError(
             "not-a-fact",
             Text(
-                f"{indicator.code} là thông tin của đơn vị, không phải số liệu; "
-                "hãy đặt trong unit.attributes hoặc unit.designations",
-                f"{indicator.code} is information about the unit, not a value; "
-                "put it under unit.attributes or unit.designations",
+                f"{indicator.code} là thông tin của đơn vị, không phải số liệu; hãy đặt trong "
+                "unit.attributes hoặc unit.designations, hoặc ghi vào danh mục tại "
+                "/v1/communes/{code}/attributes, /v1/communes/{code}/designations",
+                f"{indicator.code} is information about the unit, not a value; put it under "
+                "unit.attributes or unit.designations, or record it at "
+                "/v1/communes/{code}/attributes, /v1/communes/{code}/designations",
             ),
         )
     return reader(indicator, raw)
+
+
+def check_sound(indicator: Indicator, fact: Fact) -> None:
+    """Raise FactError for a fact that can be judged (it is undetermined) but not put on record."""
+    if isinstance(fact, Ratio) and fact.numerator > fact.denominator:
+        if indicator.numerator_may_exceed_denominator:
+            return
+        raise FactError(
+            "numerator-exceeds-denominator",
+            Text(
+                f"tử số {fact.numerator} lớn hơn mẫu số {fact.denominator}; hãy kiểm tra lại",
+                f"the numerator {fact.numerator} is greater than the denominator "
+                f"{fact.denominator}; check the figures",
+            ),
+            "/numerator",
+        )
 
 
 def _read_boolean(indicator: Indicator, raw: Any) -> bool:

@@ -88,6 +88,7 @@ def _displayed(
         "period": given.period if type(given) is Recorded else None,
         "source": given.source if type(given) is Recorded else None,
         "status": given.status if type(given) is Recorded else None,
+        "value_id": given.value_id if type(given) is Recorded else None,
     }
     if fact is None and members is not None:
         total = members.known + members.unknown
@@ -135,6 +136,7 @@ def _several(given: Mapping[str, Given]) -> dict[str, Any]:
         "period": None,
         "source": None,
         "status": None,
+        "value_id": None,
     }
 
 

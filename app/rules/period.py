@@ -15,7 +15,8 @@ import msgspec
 from app.rules.facts import Fact, Recorded
 from app.rules.vocabulary import VALUE_OUTDATED
 
-_PERIOD: Final = re.compile(r"((?:19|2[01])[0-9]{2})(?:-(?:H([12])|Q([1-4])|(0[1-9]|1[0-2])))?")
+PERIOD_PATTERN: Final = r"^((?:19|2[01])[0-9]{2})(?:-(?:H([12])|Q([1-4])|(0[1-9]|1[0-2])))?$"
+_PERIOD: Final = re.compile(PERIOD_PATTERN)
 
 
 class Period(msgspec.Struct, frozen=True, order=True):
@@ -31,12 +32,13 @@ class Period(msgspec.Struct, frozen=True, order=True):
 
 
 class Value(msgspec.Struct, frozen=True):
-    """One recorded value of an indicator, with the period it speaks of."""
+    """One value of an indicator, with the period it speaks of; `id` is its number on record."""
 
     fact: Fact
     period: Period
     source: str | None = None
     status: str | None = None
+    id: int | None = None
 
 
 def read_period(text: str) -> Period | None:
@@ -79,6 +81,7 @@ def choose(values: Iterable[Value], period: Period, standing: bool) -> Recorded 
                 best.source,
                 best.status,
                 VALUE_OUTDATED if outdated else None,
+                best.id,
             )
     return None
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from app.rules.cases import Case
+from app.rules.check_data import CheckWith
 from app.rules.document import Document, Exemption, InForce, Scope
 from app.rules.errors import Misfit
 from app.rules.indicators import Bilingual, Code, Condition, Identifier, Indicator, Model, Words
@@ -133,7 +134,7 @@ class Criterion(Model):
     contains: Identifier | None = None
     required: Required | None = None
     check: Code | None = None
-    check_with: dict[str, Any] | None = None
+    check_with: CheckWith | None = None
     no_criterion: bool = False
 
     @model_validator(mode="after")

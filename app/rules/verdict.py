@@ -66,12 +66,16 @@ class Designation(msgspec.Struct, frozen=True, gc=False):
     model: str
 
 
-class Member(msgspec.Struct, frozen=True):
-    """A unit below the one evaluated, with its facts; a commune without a type is a xã."""
+class Member(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A unit below the one evaluated, with its facts; a commune without a type is a xã.
+
+    `unit` is its key in the register, where it was read from there.
+    """
 
     facts: Mapping[str, Given]
     level: str
     type: str | None = None
+    unit: str | None = None
 
 
 class Inputs(msgspec.Struct, frozen=True):

@@ -96,6 +96,25 @@ APPLICABILITY: Final = {
     ),
 }
 
+# What has become of a value on record.
+VALUE_STATUSES: Final = {
+    "reported": Text("đã báo cáo", "reported"),
+    "superseded": Text("đã được thay bằng số liệu mới", "followed by a newer value"),
+    "retracted": Text("đã được rút", "retracted"),
+}
+
+# Why a predecessor is not in a sum over predecessors.
+LINEAGE_GAPS: Final = {
+    "part": Text(
+        "chỉ một phần địa bàn nhập vào; không rõ tỷ lệ phân chia",
+        "only a part of it was taken; its share is not known",
+    ),
+    "percent_only": Text(
+        "chỉ có tỷ lệ phần trăm, không có tử số và mẫu số", "only a percentage, no counts"
+    ),
+    "no_value": Text("chưa có số liệu của kỳ này", "no value of this period is on record"),
+}
+
 BASES: Final = {
     "explicit": Text("văn bản nêu rõ quy tắc", "the document states the rule"),
     "inferred": Text(

@@ -63,13 +63,13 @@ DELETE FROM unit_version v USING unit u
  WHERE u.id = v.unit_id AND u.level <> 'hamlet'
    AND NOT EXISTS (SELECT FROM resolved r
                     WHERE r.unit_id = v.unit_id AND ROW({_IN_VERSION}) IS NOT DISTINCT FROM r.*)
-"""  # noqa: S608 - constants
+"""
 _NEW_VERSIONS: Final = f"""
 INSERT INTO unit_version ({_COLUMNS})
 SELECT r.* FROM resolved r
  WHERE NOT EXISTS (SELECT FROM unit_version v
                     WHERE v.unit_id = r.unit_id AND v.valid_from IS NOT DISTINCT FROM r.valid_from)
-"""  # noqa: S608 - constants
+"""
 _OLD_EDGES: Final = """
 DELETE FROM lineage l USING unit a, unit b
  WHERE a.id = l.from_unit_id AND b.id = l.to_unit_id

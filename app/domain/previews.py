@@ -1,4 +1,4 @@
-"""Evaluations: raw facts of a unit in, a judgement out; every complaint at once.
+"""Previews: raw facts of a unit in, a judgement out; every complaint at once, nothing stored.
 
 The same path serves the preview over HTTP and `ntm evaluate --facts`.
 """
@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from app.domain.refusals import Complaint, Refused, pointer
+from app.domain.refusals import Complaint, Refused, no_indicator, pointer
 from app.rules.errors import FactError, Text
 from app.rules.evaluate import Compiled
 from app.rules.facts import Given, Recorded, printable, read_fact
 from app.rules.period import Period
-from app.rules.registry import Registry
+from app.rules.registry import Entry, Registry
 from app.rules.verdict import Designation, Inputs, Judgement, Member
 from app.rules.vocabulary import TYPES
 
@@ -53,7 +53,8 @@ class Described(msgspec.Struct, frozen=True):
 class Subject(msgspec.Struct, frozen=True):
     """A unit, its raw facts and those of its members, on a day.
 
-    `recorded` are facts already read and chosen for the period, with their provenance.
+    `recorded` are facts already read and chosen for the period, with their provenance; `scope`
+    is what the register says of a unit that has a code (`app.domain.scope`).
     """
 
     unit: Described
@@ -62,14 +63,15 @@ class Subject(msgspec.Struct, frozen=True):
     members: Sequence[tuple[Described, Mapping[str, Any]]] | None = None
     recorded: Mapping[str, Recorded] = {}
     period: Period | None = None
+    scope: str | None = None
 
 
 def judge(registry: Registry, ruleset: str, subject: Subject) -> tuple[Compiled, Judgement]:
     """Judge a subject by a ruleset; raise Refused with every complaint about what was given."""
     complaints: list[Complaint] = []
-    compiled = _ruleset(registry, ruleset, complaints)
-    if compiled is not None:
-        _check_level(compiled, subject.unit, complaints)
+    entry = known_ruleset(registry, ruleset, complaints)
+    if entry is not None:
+        check_level(entry.compiled, subject.unit.level, "/unit/level", complaints)
     if not complaints:  # a unit of another level is complaint enough
         _check_type(subject.unit, ("unit",), complaints)
     _check_attributes(registry, subject.unit, complaints)
@@ -85,7 +87,7 @@ def judge(registry: Registry, ruleset: str, subject: Subject) -> tuple[Compiled,
             )
             for place, (unit, raw) in enumerate(subject.members)
         )
-    if complaints or compiled is None:
+    if complaints or entry is None:
         raise Refused(complaints)
     inputs = Inputs(
         as_of=subject.as_of,
@@ -96,8 +98,9 @@ def judge(registry: Registry, ruleset: str, subject: Subject) -> tuple[Compiled,
         members=members,
         period=subject.period.text if subject.period else None,
         period_end=subject.period.last if subject.period else None,
+        scope=subject.scope,
     )
-    return compiled, compiled.evaluate(inputs)
+    return entry.compiled, entry.compiled.evaluate(inputs)
 
 
 def unknown_ruleset(registry: Registry, id_: str) -> Text:
@@ -120,24 +123,25 @@ def unknown_attribute(registry: Registry, name: str) -> Text | None:
     )
 
 
-def _ruleset(registry: Registry, id_: str, complaints: list[Complaint]) -> Compiled | None:
+def known_ruleset(registry: Registry, id_: str, complaints: list[Complaint]) -> Entry | None:
+    """Return the ruleset, or None with a complaint that says which there are."""
     entry = registry.entries.get(id_)
     if entry is None:
         message = unknown_ruleset(registry, id_)
         complaints.append(Complaint("/ruleset", "unknown-ruleset", message))
-        return None
-    return entry.compiled
+    return entry
 
 
-def _check_level(compiled: Compiled, unit: Described, complaints: list[Complaint]) -> None:
+def check_level(compiled: Compiled, level: str, pointer: str, complaints: list[Complaint]) -> None:
+    """Complain about a unit of a level that the ruleset is not for."""
     levels = (compiled.ruleset.level, *compiled.ruleset.also_levels)
-    if unit.level not in levels:
+    if level not in levels:
         id_, wanted = compiled.ruleset.ruleset, ", ".join(levels)
         message = Text(
-            f"{id_} dành cho đơn vị cấp {wanted}, không phải {unit.level}",
-            f"{id_} is for units of level {wanted}, not {unit.level}",
+            f"{id_} dành cho đơn vị cấp {wanted}, không phải {level}",
+            f"{id_} is for units of level {wanted}, not {level}",
         )
-        complaints.append(Complaint("/unit/level", "wrong-level", message))
+        complaints.append(Complaint(pointer, "wrong-level", message))
 
 
 def _check_type(unit: Described, place: tuple[str | int, ...], complaints: list[Complaint]) -> None:
@@ -186,11 +190,7 @@ def _facts(
         where = pointer(*place, code)
         indicator = registry.indicators.get(code)
         if indicator is None:
-            message = Text(
-                f"không có chỉ số “{printable(code)}”; tra danh mục tại /v1/indicators",
-                f"there is no indicator “{printable(code)}”; look it up in /v1/indicators",
-            )
-            complaints.append(Complaint(where, "unknown-indicator", message))
+            complaints.append(Complaint(where, "unknown-indicator", no_indicator(code)))
             continue
         try:
             facts[code] = read_fact(indicator, value)

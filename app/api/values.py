@@ -1,0 +1,318 @@
+"""Values: recorded, listed, followed, retracted; never edited."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import Field
+
+from app.api.answers import answer, created
+from app.api.deps import Data, Reader, Recorder, Rules, Transaction
+from app.api.errors import problem_responses
+from app.api.language import InLanguage
+from app.api.moments import PeriodInPath, PeriodInQuery, UpdatedSince
+from app.api.paging import (
+    LONG,
+    Cursor,
+    Limit,
+    cut,
+    links,
+    read_number,
+    read_position,
+    read_value_key,
+)
+from app.api.problems import refusal
+from app.api.shapes import Strict, TrueOrFalse, today
+from app.api.strict import StrictRoute
+from app.api.unit_shapes import (
+    CommuneInPath,
+    On,
+    Place,
+    RecordInPath,
+    Under,
+    UnitInQuery,
+)
+from app.api.value_shapes import (
+    HistoryPage,
+    MeasureIn,
+    RetractionIn,
+    ValueIn,
+    ValueList,
+    ValueOrUnchanged,
+    ValuePage,
+    ValueShape,
+)
+from app.domain import recordings
+from app.domain.filters import Narrowing, narrow
+from app.domain.refusals import Complaint, Refused, no_indicator
+from app.domain.territory import Caller
+from app.domain.values import entries, lineage, listing, recording
+from app.domain.values.entries import Placed, Read, as_complaints
+from app.domain.values.listing import Wanted
+from app.rules.errors import Text
+from app.rules.registry import Registry
+
+router = APIRouter(prefix="/v1/values", tags=["values"], route_class=StrictRoute)
+commune_router = APIRouter(prefix="/v1/communes", tags=["values"], route_class=StrictRoute)
+
+
+class ValuesIn(Strict):
+    """Values to record together: all of them or none."""
+
+    values: list[ValueIn] = Field(min_length=1, max_length=1_000)
+
+
+class OneValueIn(MeasureIn):
+    """One value; unit, period and indicator stand in the path and may be repeated here."""
+
+    unit: Place | None = None
+    period: str | None = Field(default=None, max_length=20)
+    indicator: str | None = Field(default=None, max_length=120)
+
+
+IndicatorInQuery = Annotated[str | None, Query(max_length=120, description="Code of an indicator.")]
+
+
+@router.post(
+    "",
+    summary="Record values",
+    status_code=201,
+    response_model=ValueList,
+    responses=problem_responses(400, 404, 413, 415, 422),
+)
+async def record_values(
+    caller: Recorder,
+    rules: Rules,
+    data: Data,
+    session: Transaction,
+    language: InLanguage,
+    body: ValuesIn,
+) -> Response:
+    """Put values of units of one's territory on record, all or nothing.
+
+    A value for a unit, indicator and period that has one already follows it; both stay on record.
+    """
+    read = Read()
+    for number, one in enumerate(body.values):
+        read.add(rules.indicators, number, vars(one))
+    async with data.reading() as connection:
+        placed = await entries.place(connection, caller.territory, read)
+    if read.complaints:
+        raise Refused(as_complaints(read.complaints, "values"))
+    stored = await recording.record(session, caller, placed)
+    return created({"items": [one.shown() for one in stored]}, language)
+
+
+@commune_router.put(
+    "/{code}/values/{period}/{indicator}",
+    summary="Record one value of a commune",
+    response_model=ValueOrUnchanged,
+    responses={
+        201: {"model": ValueOrUnchanged, "description": "The first value of this period"},
+        **problem_responses(400, 404, 413, 415, 422),
+    },
+)
+async def record_value(
+    caller: Recorder,
+    rules: Rules,
+    data: Data,
+    session: Transaction,
+    language: InLanguage,
+    code: CommuneInPath,
+    period: PeriodInPath,
+    indicator: Annotated[str, Path(max_length=120, description="Code of an indicator.")],
+    body: OneValueIn,
+) -> Response:
+    """Put one value on record; the same once more changes nothing and says `unchanged`."""
+    named = {"unit": code, "period": period.text, "indicator": indicator}
+    _check_repeated(named, body)
+    one = await _placed(caller, rules, data, vars(body) | named)
+    async with data.reading() as connection:
+        known = (await recording.current(connection, [one])).get(one.key)
+        if known is not None and recording.says_the_same(one, known):
+            _, shown = await listing.get(connection, caller.territory, known["id"])
+            return created(shown | {"unchanged": True}, language, status=200)
+    (stored,) = await recording.record(session, caller, [one])
+    status = 201 if known is None else 200
+    shown = stored.shown() | {"unchanged": False}
+    return created(shown, language, f"/v1/values/{stored.id}", status)
+
+
+@router.get(
+    "",
+    summary="List values",
+    response_model=ValuePage,
+    response_model_exclude_unset=True,
+    responses=problem_responses(404, 422),
+)
+async def list_values(
+    request: Request,
+    caller: Reader,
+    rules: Rules,
+    data: Data,
+    language: InLanguage,
+    unit: UnitInQuery = None,
+    under: Under = None,
+    indicator: IndicatorInQuery = None,
+    period: PeriodInQuery = None,
+    status: Annotated[
+        Literal["reported", "superseded", "retracted"] | None,
+        Query(description="Of this status; superseded ones only with updated_since."),
+    ] = None,
+    updated_since: UpdatedSince = None,
+    with_predecessors: Annotated[
+        TrueOrFalse,
+        Query(description="With `unit`: also values of what it descends from, and their sums."),
+    ] = False,
+    on: On = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List the current values of one's territory by unit, indicator and period.
+
+    With `updated_since`: every value that was recorded, followed by a status or retracted since,
+    each once, in the order of its last change.
+    """
+    _check_filters(rules, indicator, status, unit, with_predecessors, updated_since is not None)
+    said = period.text if period else None
+    filters = {
+        "list": "values", "unit": unit, "under": under, "indicator": indicator,
+        "period": said, "status": status, "on": str(on),
+        "updated_since": str(updated_since), "with_predecessors": str(with_predecessors),
+    }  # fmt: skip
+    read = read_position if updated_since is not None else read_value_key
+    after: Any = read(cursor, filters)
+    if updated_since is not None:
+        await recordings.number(data)
+    async with data.reading() as connection:
+        narrowed = await narrow(
+            connection, caller.territory, Narrowing(today(), unit, under, on, period)
+        )
+        units = narrowed.units
+        if with_predecessors and narrowed.unit is not None:
+            units = await lineage.predecessors(connection, narrowed.unit)
+        wanted = Wanted(caller.territory, units, narrowed.under, indicator, said, status)
+        if updated_since is not None:
+            found = await listing.changes(connection, wanted, updated_since, limit + 1, after)
+        else:
+            found = await listing.page(connection, wanted, limit + 1, after)
+        computed = None
+        if with_predecessors and narrowed.unit is not None:
+            computed = await lineage.sums(connection, narrowed.unit, wanted)
+    shown, following = cut(
+        found, lambda one: one[0], limit, filters, endless=updated_since is not None
+    )
+    body: dict[str, Any] = {"items": [item for _, item in shown], "next": following}
+    if computed is not None:
+        body["computed"] = computed
+    return answer(request, body, language, links(request, following))
+
+
+@router.get(
+    "/{id:int}",
+    summary="Read a value",
+    response_model=ValueShape,
+    responses=problem_responses(404, 422),
+)
+async def read_value(
+    request: Request, caller: Reader, data: Data, language: InLanguage, id: RecordInPath
+) -> Response:
+    """Read a value of one's territory with its status."""
+    async with data.reading() as connection:
+        _, shown = await listing.get(connection, caller.territory, id)
+    return answer(request, shown, language)
+
+
+@router.get(
+    "/{id:int}/history",
+    summary="Read the history of a value",
+    response_model=HistoryPage,
+    responses=problem_responses(404, 422),
+)
+async def read_history(
+    request: Request,
+    caller: Reader,
+    data: Data,
+    language: InLanguage,
+    id: RecordInPath,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Read every value of the same unit, indicator and period, oldest first, with its events."""
+    filters = {"list": "history", "id": str(id)}
+    after = read_number(cursor, filters, LONG)
+    async with data.reading() as connection:
+        row, _ = await listing.get(connection, caller.territory, id)
+        found = await listing.history(connection, row, limit + 1, after)
+    shown, following = cut(found, lambda one: [str(one["id"])], limit, filters)
+    return answer(request, {"items": shown, "next": following}, language, links(request, following))
+
+
+@router.post(
+    "/{id:int}/retract",
+    summary="Retract a value",
+    response_model=ValueShape,
+    responses=problem_responses(400, 404, 409, 413, 415, 422),
+)
+async def retract_value(
+    caller: Recorder,
+    data: Data,
+    session: Transaction,
+    language: InLanguage,
+    id: RecordInPath,
+    body: RetractionIn,
+) -> Response:
+    """Retract the current value of one's territory; none counts then until a new one follows."""
+    async with data.reading() as connection:
+        row, shown = await listing.get(connection, caller.territory, id)
+    await recording.retract(session, caller, row, body.reason)
+    return created(shown | {"status": "retracted"}, language, status=200)
+
+
+async def _placed(caller: Caller, rules: Registry, data: Data, raw: dict[str, Any]) -> Placed:
+    """Return one value with its unit; raise Refused with what is wrong with it."""
+    read = Read()
+    read.add(rules.indicators, 0, raw)
+    async with data.reading() as connection:
+        placed = await entries.place(connection, caller.territory, read)
+    if read.complaints:
+        raise Refused(as_complaints(read.complaints, numbered=False))
+    return placed[0]
+
+
+def _check_repeated(named: dict[str, str], body: OneValueIn) -> None:
+    complaints = []
+    for name, value in named.items():
+        if getattr(body, name) not in (None, value):
+            message = Text(
+                f"“{name}” khác với đường dẫn ({value}); hãy bỏ hoặc ghi giống nhau",
+                f"“{name}” differs from the path ({value}); leave it out or repeat it",
+            )
+            complaints.append(Complaint(f"/{name}", "wrong-value", message))
+    if complaints:
+        raise refusal(complaints)
+
+
+def _check_filters(
+    rules: Registry,
+    indicator: str | None,
+    status: str | None,
+    unit: str | None,
+    with_predecessors: bool,
+    changes: bool,
+) -> None:
+    complaints = []
+    if indicator is not None and indicator not in rules.indicators:
+        complaints.append(Complaint("/indicator", "unknown-indicator", no_indicator(indicator)))
+    if status == "superseded" and not changes:
+        message = Text(
+            "số liệu đã được thay chỉ xem được qua updated_since hoặc /v1/values/{id}/history",
+            "superseded values are shown with updated_since or at /v1/values/{id}/history only",
+        )
+        complaints.append(Complaint("/status", "wrong-value", message))
+    if with_predecessors and unit is None:
+        message = Text("with_predecessors cần kèm unit", "with_predecessors needs unit")
+        complaints.append(Complaint("/with_predecessors", "missing-field", message))
+    if complaints:
+        raise refusal(complaints)

@@ -1,0 +1,262 @@
+"""Verdicts as they are shown."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+from app.api.shapes import DocumentShape, RequiredShape, TrueOrFalse, Words
+
+Texts = Annotated[TrueOrFalse, Query(description="false leaves texts, cites and evidence out.")]
+
+
+class RulesetRef(BaseModel):
+    """The ruleset of a verdict."""
+
+    id: str
+    version: str
+    digest: str
+    title: Words
+    document: DocumentShape
+
+
+class Applicability(BaseModel):
+    """Whether the document speaks of this unit on this day."""
+
+    status: str
+    reason: str | None
+
+
+class MemberCounts(BaseModel):
+    """Members whose value is known, of those true, and unknown."""
+
+    known: int
+    true: int
+    unknown: int
+
+
+class Observed(BaseModel):
+    """What the outcome rests on: a value, or a ratio with its exact counts."""
+
+    value: Any = None
+    numerator: int | None = None
+    denominator: int | None = None
+    percent: str | None = None
+    counts_known: bool | None = None
+    interval: list[str] | None = None
+    parts: list[dict[str, Any]] | None = None
+    period: str | None
+    source: str | None
+    status: str | None
+    value_id: int | None = Field(description="Number of the value on record.")
+    members: MemberCounts | None = None
+    stated: dict[str, Any] | None = Field(
+        default=None, description="A share given directly where the members' values decided."
+    )
+    conflict: bool | None = None
+
+
+class Gap(BaseModel):
+    """How many more persons, households or records are needed, and of what."""
+
+    more: int
+    of: str
+
+
+class CoverageShape(BaseModel):
+    """A report without a threshold: items, of those reported, of those present."""
+
+    items: int
+    reported: int
+    present: int
+
+
+class CriterionVerdict(BaseModel):
+    """The outcome of one criterion; clause fields are absent with `texts=false`."""
+
+    id: str
+    text: Words | None = None
+    cite: str | None = None
+    reading: Any = Field(default=None, description="As in the ruleset, with outcomes.")
+    notes: list[str] | None = None
+    cells: list[Any] | None = None
+    evidence: list[Any] | None = None
+    outcome: str
+    reasons: list[str]
+    indicator: str | None
+    indicators: list[str]
+    observed: Observed | None
+    required: RequiredShape | None
+    gap: Gap | None
+    coverage: CoverageShape | None
+    combine: str | None
+    criteria: list[CriterionVerdict]
+
+
+class Counts(BaseModel):
+    """Leaf criteria by outcome."""
+
+    met: int
+    not_met: int
+    undetermined: int
+    not_applicable: int
+    no_criterion: int
+
+
+class Verdict(BaseModel):
+    """A structured, cited, explained verdict. It evaluates; it never recognises."""
+
+    ruleset: RulesetRef
+    unit: dict[str, Any]
+    period: str | None
+    as_of: datetime.date
+    applicability: Applicability
+    outcome: str
+    basis: str
+    all_items: str | None
+    reasons: list[str]
+    counts: Counts
+    coverage: CoverageShape | None
+    criteria: list[CriterionVerdict]
+    unused_facts: list[str]
+    inputs_digest: str
+    semantics: int
+
+
+class StoredVerdict(Verdict):
+    """A verdict on record; nothing of it ever changes."""
+
+    id: int
+    created_at: datetime.datetime
+    by: str = Field(description="The client that asked for it; ntm: the operator.")
+    software: str = Field(description="What judged it.")
+
+
+class VerdictSummary(BaseModel):
+    """A verdict on record without its criteria."""
+
+    id: int
+    created_at: datetime.datetime
+    by: str
+    software: str
+    ruleset: RulesetRef
+    unit: dict[str, Any]
+    period: str | None
+    as_of: datetime.date
+    applicability: Applicability
+    outcome: str
+    basis: str
+    all_items: str | None
+    reasons: list[str]
+    counts: Counts
+    coverage: CoverageShape | None
+    inputs_digest: str
+    semantics: int
+
+
+class VerdictPage(BaseModel):
+    """One page of verdicts."""
+
+    items: list[VerdictSummary]
+    next: str | None
+
+
+class VerdictList(BaseModel):
+    """Verdicts that were put on record together."""
+
+    items: list[StoredVerdict]
+
+
+class DifferenceShape(BaseModel):
+    """A place at which a verdict judged anew differs from the stored one."""
+
+    pointer: str
+    stored: Any
+    now: Any
+
+
+class Replayed(BaseModel):
+    """Whether judging again gives the same; if not, where it differs."""
+
+    same: bool
+    differences: list[DifferenceShape] | None = None
+
+
+class MemberValue(BaseModel):
+    """A value that was read of a member."""
+
+    indicator: str
+    value: Any
+    period: str | None
+    source: str | None
+    status: str | None
+    value_id: int | None
+
+
+class MemberUnit(BaseModel):
+    """A member as it was called within the period."""
+
+    unit: str | None
+    code: str | None
+    level: str
+    type: str | None
+    name: str | None
+
+
+class MemberShape(BaseModel):
+    """A member that a share counted: does what is asked hold of it, and what was read."""
+
+    unit: MemberUnit
+    outcome: str
+    reasons: list[str]
+    values: list[MemberValue]
+
+
+class MemberPage(BaseModel):
+    """One page of the members that a criterion counted."""
+
+    criterion: str
+    counts: MemberCounts
+    items: list[MemberShape]
+    next: str | None
+
+
+class Cause(BaseModel):
+    """Why a criterion differs."""
+
+    cause: str
+    text: str
+
+
+class ComparedSide(BaseModel):
+    """A criterion as one of the two verdicts has it."""
+
+    outcome: str
+    reasons: list[str]
+    observed: Observed | None
+    required: RequiredShape | None
+    gap: Gap | None
+
+
+class ComparedCriterion(BaseModel):
+    """A criterion that differs between two verdicts; null where one of them does not have it."""
+
+    criterion: str
+    text: Words
+    cite: str
+    flipped: bool
+    causes: list[Cause]
+    a: ComparedSide | None
+    b: ComparedSide | None
+
+
+class Comparison(BaseModel):
+    """Two verdicts and every criterion that differs."""
+
+    a: VerdictSummary
+    b: VerdictSummary
+    same_outcome: bool
+    differences: list[ComparedCriterion]

@@ -1,0 +1,55 @@
+"""Evaluations on record: what was judged, from what, by which ruleset, and how it came out.
+
+Nothing of them is ever changed. The canonical bytes of verdict and inputs, and the ruleset under
+its digest, are enough for another system to judge again and compare.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, String, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base
+from app.domain.territory import Territorial
+
+
+class RulesetSnapshot(Base):
+    """A ruleset with its indicators, as canonical bytes under their digest."""
+
+    __tablename__ = "ruleset_snapshot"
+
+    digest: Mapped[str] = mapped_column(String(collation="C"), primary_key=True)
+    ruleset: Mapped[str] = mapped_column(String(collation="C"))
+    package: Mapped[str]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    kept_since: Mapped[datetime.datetime] = mapped_column(server_default=func.now())
+
+
+class Evaluation(Territorial, Base):
+    """One verdict: `unit` as it was shown, `inputs` and `verdict` as canonical bytes."""
+
+    __tablename__ = "evaluation"
+    __table_args__ = (
+        Index("ix_evaluation_unit_id_ruleset_period", "unit_id", "ruleset", "period", "id"),
+        Index("ix_evaluation_recording_id", "recording_id"),
+        Index("ix_evaluation_district_id", "district_id", "id"),
+        Index("ix_evaluation_province_id", "province_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    recording_id: Mapped[int] = mapped_column(ForeignKey("recording.id"))
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    district_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    province_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    ruleset: Mapped[str] = mapped_column(String(collation="C"))
+    digest: Mapped[str] = mapped_column(ForeignKey("ruleset_snapshot.digest"))
+    period: Mapped[str] = mapped_column(String(collation="C"))
+    outcome: Mapped[str] = mapped_column(String(collation="C"))
+    leaves: Mapped[dict[str, str]] = mapped_column(JSONB)
+    unit: Mapped[bytes] = mapped_column(LargeBinary)
+    inputs: Mapped[bytes] = mapped_column(LargeBinary)
+    verdict: Mapped[bytes] = mapped_column(LargeBinary)
+    software: Mapped[str]

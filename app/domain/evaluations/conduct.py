@@ -1,0 +1,200 @@
+"""Conducting evaluations: units and a ruleset in, verdicts on record out; all of them or none."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.evaluations import on_record
+from app.domain.previews import check_level, known_ruleset
+from app.domain.recordings import OPERATOR
+from app.domain.refusals import Complaint, Refused
+from app.domain.ruleset_snapshots import keep
+from app.domain.scope import OUT
+from app.domain.territory import Caller, Territory, outside
+from app.domain.unit_periods import Entity, Meant, Unclear, resolve
+from app.rules.errors import Text
+from app.rules.period import Period
+from app.rules.registry import Entry, Registry
+from app.rules.stored import leaf_outcomes
+from app.rules.verdict import Inputs, Judgement, canonical
+
+SOFTWARE: Final = f"ntm-rules {metadata.version('ntm-rules')}"
+MOST_UNITS: Final = 500
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What is to be judged: units by code or key, in a period, as of a day.
+
+    `pointer` leads to the unit with a number in the request.
+    """
+
+    ruleset: str
+    places: Sequence[str]
+    period: Period
+    as_of: datetime.date
+    on: datetime.date | None = None
+    pointer: Callable[[int], str] = lambda _: "/unit"
+
+
+class Conducted(msgspec.Struct, frozen=True):
+    """A judgement of a unit, with what it rests on."""
+
+    unit: Entity
+    shown: Mapping[str, Any]
+    inputs: Inputs
+    judgement: Judgement
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A verdict that was just put on record."""
+
+    id: int
+    conducted: Conducted
+    created_at: datetime.datetime
+    by: str
+
+
+async def conduct(
+    connection: asyncpg.Connection, registry: Registry, territory: Territory, wish: Wish
+) -> tuple[Entry, list[Conducted]]:
+    """Judge every unit of a wish from what is on record.
+
+    Raises Refused with everything that is wrong with it: the ruleset, a unit that is not known,
+    not meant clearly, of another level, outside the territory or outside the document's scope.
+    """
+    complaints: list[Complaint] = []
+    entry = known_ruleset(registry, wish.ruleset, complaints)
+    if entry is None:
+        raise Refused(complaints)
+    units = await _units(connection, territory, wish, entry, complaints)
+    if complaints:
+        raise Refused(complaints)
+    return entry, await judge(connection, entry, units, wish)
+
+
+async def judge(
+    connection: asyncpg.Connection, entry: Entry, units: Sequence[Entity], wish: Wish
+) -> list[Conducted]:
+    """Judge units by a ruleset; raise Refused for those that its document does not speak of."""
+    record = await on_record.load(connection, [entry.compiled], units, wish.period)
+    scopes = record.scopes[entry.ruleset.ruleset]
+    complaints = [
+        Complaint(wish.pointer(number), "ruleset-out-of-scope", _out_of_scope(entry, unit))
+        for number, unit in enumerate(units)
+        if scopes[unit.id] == OUT
+    ]
+    if complaints:
+        raise Refused(complaints)
+    conducted = []
+    for unit in units:
+        inputs = record.inputs(entry.compiled, unit, wish.as_of)
+        judgement = entry.compiled.evaluate(inputs)
+        conducted.append(Conducted(unit, record.shown(unit), inputs, judgement))
+    return conducted
+
+
+async def _units(
+    connection: asyncpg.Connection,
+    territory: Territory,
+    wish: Wish,
+    entry: Entry,
+    complaints: list[Complaint],
+) -> list[Entity]:
+    meant = [Meant(place, wish.period, wish.on) for place in wish.places]
+    found = await resolve(connection, meant)
+    units: list[Entity] = []
+    seen: dict[int, int] = {}
+    for number, one in enumerate(meant):
+        where, unit = wish.pointer(number), found[one]
+        if isinstance(unit, Unclear):
+            place = f"/{unit.field}" if unit.field == "on" else where
+            complaints.append(Complaint(place, unit.code, unit.message))
+        elif not territory.reaches(unit):
+            complaints.append(Complaint(where, "outside-territory", outside(unit)))
+        elif seen.setdefault(unit.id, number) != number:
+            complaints.append(Complaint(where, "duplicate-unit", _twice(unit)))
+        else:
+            check_level(entry.compiled, unit.level, where, complaints)
+            units.append(unit)
+    return units
+
+
+def _twice(unit: Entity) -> Text:
+    return Text(
+        f"{unit.named} được nêu hai lần; chỉ nêu một lần",
+        f"{unit.named} is named twice; name it once",
+    )
+
+
+def _out_of_scope(entry: Entry, unit: Entity) -> Text:
+    id_, document = entry.ruleset.ruleset, entry.ruleset.document.short
+    return Text(
+        f"{unit.named} không thuộc phạm vi của {id_} ({document}); hãy chọn bộ quy tắc khác hoặc "
+        "xem trước bằng /v1/evaluations/preview",
+        f"{unit.named} is outside the scope of {id_} ({document}); choose another ruleset or use "
+        "/v1/evaluations/preview",
+    )
+
+
+_STORE: Final = """
+WITH act AS (
+  INSERT INTO recording (recorded_by) VALUES (:by) RETURNING id, recorded_at
+)
+INSERT INTO evaluation (recording_id, unit_id, district_id, province_id, ruleset, digest, period,
+                        outcome, leaves, unit, inputs, verdict, software)
+SELECT act.id, w.unit_id, w.district_id, w.province_id, :ruleset, :digest, :period, w.outcome,
+       w.leaves::jsonb, w.unit, w.inputs, w.verdict, :software
+  FROM act, unnest(
+    CAST(:unit_id AS int[]), CAST(:district_id AS int[]), CAST(:province_id AS int[]),
+    CAST(:outcome AS text[]), CAST(:leaves AS text[]), CAST(:unit AS bytea[]),
+    CAST(:inputs AS bytea[]), CAST(:verdict AS bytea[])
+  ) WITH ORDINALITY w(unit_id, district_id, province_id, outcome, leaves, unit, inputs, verdict,
+                      number)
+ ORDER BY w.number
+RETURNING id, unit_id, (SELECT recorded_at FROM act) AS recorded_at
+"""
+
+
+async def store(
+    session: AsyncSession,
+    caller: Caller | None,
+    entry: Entry,
+    conducted: Sequence[Conducted],
+    *,
+    kept: bool = False,
+) -> list[Kept]:
+    """Put verdicts on record as one act; `kept` tells that the ruleset is stored already."""
+    if not conducted:
+        return []
+    if not kept:
+        await keep(session, entry)
+    given = {
+        "by": caller.id if caller else None,
+        "ruleset": entry.ruleset.ruleset,
+        "digest": entry.compiled.digest,
+        "period": conducted[0].judgement.period,
+        "software": SOFTWARE,
+        "unit_id": [one.unit.id for one in conducted],
+        "district_id": [one.unit.district_id for one in conducted],
+        "province_id": [one.unit.province_id for one in conducted],
+        "outcome": [one.judgement.outcome for one in conducted],
+        "leaves": [_leaves(one.judgement) for one in conducted],
+        "unit": [canonical(one.shown) for one in conducted],
+        "inputs": [canonical(one.inputs) for one in conducted],
+        "verdict": [canonical(one.judgement) for one in conducted],
+    }
+    rows = {row.unit_id: row for row in (await session.execute(text(_STORE), given)).all()}
+    by = caller.client_id if caller else OPERATOR
+    return [Kept(rows[one.unit.id].id, one, rows[one.unit.id].recorded_at, by) for one in conducted]
+
+
+def _leaves(judgement: Judgement) -> str:
+    return msgspec.json.encode(leaf_outcomes(judgement)).decode()

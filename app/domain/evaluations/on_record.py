@@ -1,0 +1,191 @@
+"""What is on record of units, as the inputs of an evaluation: in few statements, however many.
+
+Values count by the rule of the period (`app.rules.period`); members are the units below, as the
+register has them on the last day of the unit in the period.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from app.domain import scope
+from app.domain.commune_facts import COMMUNE_COLUMNS
+from app.domain.commune_facts import shown as with_register_facts
+from app.domain.unit_lookup import found, rows_by_ids
+from app.domain.unit_periods import Entity
+from app.domain.values import fact_of
+from app.rules.evaluate import Compiled
+from app.rules.facts import Recorded
+from app.rules.indicators import Indicator
+from app.rules.period import Period, Value, choose, read_period
+from app.rules.verdict import Designation, Inputs, Member
+
+Facts = Mapping[str, Recorded]
+_SHOWN: Final = ("unit", "code", "level", "type", "name", "path", "valid_from", "valid_to", "exact")
+_VALUES: Final = """
+SELECT v.id, v.unit_id, v.indicator, v.period, v.truth, v.counted, v.numerator, v.denominator,
+       v.percent, v.codes, v.source, c.status
+  FROM current_value c JOIN value v ON v.id = c.value_id
+ WHERE c.unit_id = ANY($1::int[]) AND c.indicator = ANY($2::text[]) AND c.period_last <= $3
+   AND c.status <> 'retracted'
+"""
+# Which column of a version tells that it lies below a unit of this level.
+_BELOW: Final = {
+    "nation": "v.unit_id <> o.id",
+    "province": "v.province_id = o.id AND v.unit_id <> o.id",
+    "district": "v.district_id = o.id AND v.unit_id <> o.id",
+    "commune": "v.parent_id = o.id",
+    "hamlet": "false",
+}
+_MEMBERS: Final = """
+SELECT o.id AS above, u.id, u.key, u.level, v.type
+  FROM unnest($1::int[], $2::date[]) o(id, day)
+  JOIN unit_version v ON {0}
+   AND (v.valid_from IS NULL OR v.valid_from <= o.day)
+   AND (v.valid_to IS NULL OR v.valid_to > o.day)
+  JOIN unit u ON u.id = v.unit_id AND u.level = ANY($3::text[])
+ ORDER BY v.sort_key, v.code
+"""
+
+
+class OnRecord(msgspec.Struct, frozen=True):
+    """Everything on record that rulesets read of units in a period."""
+
+    period: Period
+    units: Mapping[int, Mapping[str, Any]]
+    facts: Mapping[int, Facts]
+    members: Mapping[int, Sequence[asyncpg.Record]]
+    scopes: Mapping[str, Mapping[int, str | None]]
+
+    def shown(self, unit: Entity) -> dict[str, Any]:
+        """Return the unit as a verdict shows it, with the register facts it was judged by."""
+        known = self.units[unit.id]
+        return {name: known[name] for name in _SHOWN} | {
+            "attributes": {name: one["value"] for name, one in known["attributes"].items()},
+            "designations": [
+                {name: one[name] for name in ("model", "decision", "date")}
+                for one in known["designations"]
+            ],
+        }
+
+    def inputs(self, compiled: Compiled, unit: Entity, as_of: datetime.date) -> Inputs:
+        """Return what a ruleset judges the unit by."""
+        shown = self.shown(unit)
+        return Inputs(
+            as_of=as_of,
+            level=unit.level,
+            attributes=shown["attributes"],
+            designations=tuple(
+                Designation(_day(one["date"]), one["decision"], one["model"])
+                for one in shown["designations"]
+            ),
+            facts=self._facts(unit.id, compiled.unit_codes),
+            members=self._members(compiled, unit) if compiled.member_codes else None,
+            period=self.period.text,
+            period_end=self.period.last,
+            scope=self.scopes[compiled.ruleset.ruleset][unit.id],
+        )
+
+    def _facts(self, unit: int, codes: Iterable[str]) -> dict[str, Recorded]:
+        known = self.facts.get(unit, {})
+        return {code: known[code] for code in sorted(codes) if code in known}
+
+    def _members(self, compiled: Compiled, unit: Entity) -> tuple[Member, ...]:
+        return tuple(
+            Member(
+                self._facts(row["id"], compiled.member_codes), row["level"], row["type"], row["key"]
+            )
+            for row in self.members.get(unit.id, ())
+            if any(group.covers(row["level"], row["type"]) for group in compiled.member_groups)
+        )
+
+
+async def load(
+    connection: asyncpg.Connection,
+    rulesets: Sequence[Compiled],
+    units: Sequence[Entity],
+    period: Period,
+) -> OnRecord:
+    """Read what the rulesets need of the units; the number of statements does not grow with them.
+
+    Per day on which units are read (most have the last day of the period), per level of the units
+    and per document with a scope there is one statement, and two for the values.
+    """
+    ids = [unit.id for unit in units]
+    shown = await _units(connection, units)
+    members = await _below(connection, rulesets, units)
+    catalogue = {code: one for ruleset in rulesets for code, one in ruleset.indicators.items()}
+    own = {code for ruleset in rulesets for code in ruleset.unit_codes}
+    theirs = {code for ruleset in rulesets for code in ruleset.member_codes}
+    below = {row["id"] for rows in members.values() for row in rows}
+    facts = await values(connection, ids, own, catalogue, period)
+    if below:
+        facts = facts | await values(connection, sorted(below), theirs, catalogue, period)
+    scopes = {
+        one.ruleset.ruleset: await scope.of(connection, one.ruleset.scope, ids) for one in rulesets
+    }
+    return OnRecord(period, shown, facts, members, scopes)
+
+
+async def values(
+    connection: asyncpg.Connection,
+    units: Sequence[int],
+    codes: Iterable[str],
+    catalogue: Mapping[str, Indicator],
+    period: Period,
+) -> dict[int, Facts]:
+    """Return for each unit the value of each indicator that counts in the period."""
+    rows = await connection.fetch(_VALUES, units, sorted(codes), period.last)
+    candidates: dict[int, dict[str, list[Value]]] = {}
+    for row in rows:
+        speaks_of = read_period(row["period"])
+        if speaks_of is not None:
+            value = Value(fact_of(row), speaks_of, row["source"], row["status"], row["id"])
+            of_unit = candidates.setdefault(row["unit_id"], {})
+            of_unit.setdefault(row["indicator"], []).append(value)
+    return {
+        unit: {
+            code: chosen
+            for code, found in by_code.items()
+            if (chosen := choose(found, period, catalogue[code].validity == "standing")) is not None
+        }
+        for unit, by_code in candidates.items()
+    }
+
+
+async def _units(
+    connection: asyncpg.Connection, units: Sequence[Entity]
+) -> dict[int, Mapping[str, Any]]:
+    days: dict[datetime.date, list[int]] = {}
+    for unit in units:
+        days.setdefault(unit.day, []).append(unit.id)
+    return {
+        row["id"]: with_register_facts(found(row, day), row)
+        for day, ids in days.items()
+        for row in await rows_by_ids(connection, ids, day, COMMUNE_COLUMNS)
+    }
+
+
+async def _below(
+    connection: asyncpg.Connection, rulesets: Sequence[Compiled], units: Sequence[Entity]
+) -> dict[int, list[asyncpg.Record]]:
+    levels = sorted({group.level for one in rulesets for group in one.member_groups})
+    by_level: dict[str, list[Entity]] = {}
+    for unit in units if levels else ():
+        by_level.setdefault(unit.level, []).append(unit)
+    members: dict[int, list[asyncpg.Record]] = {}
+    for level, above in by_level.items():
+        statement = _MEMBERS.format(_BELOW[level])
+        ids, days = [unit.id for unit in above], [unit.day for unit in above]
+        for row in await connection.fetch(statement, ids, days, levels):
+            members.setdefault(row["above"], []).append(row)
+    return members
+
+
+def _day(text: str | None) -> datetime.date | None:
+    return datetime.date.fromisoformat(text) if text else None

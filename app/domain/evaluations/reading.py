@@ -1,0 +1,205 @@
+"""Reading verdicts on record: one with its texts, lists, and changes in order."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from app.domain.conditions import Conditions
+from app.domain.evaluations.conduct import SOFTWARE, Kept
+from app.domain.recordings import author
+from app.domain.refusals import Absent, Complaint, Conflict
+from app.domain.ruleset_snapshots import Snapshots, Version
+from app.domain.territory import Territory
+from app.rules.errors import Text
+from app.rules.evaluate import Compiled
+from app.rules.explain import explain
+from app.rules.stored import CheckMissing, Unreadable, read_judgement
+from app.rules.verdict import Judgement
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which verdicts: those that fit everything that is given, within what the caller may see."""
+
+    visible: Territory
+    units: tuple[int, ...] | None = None
+    under: Territory | None = None
+    ruleset: str | None = None
+    period: str | None = None
+    outcome: str | None = None
+    latest: bool = False
+
+    def conditions(self) -> Conditions:
+        """Return the conditions on evaluations."""
+        found = Conditions()
+        found.within(self.visible, "e")
+        found.within(self.under, "e")
+        if self.units is not None:
+            found.add("e.unit_id = ANY({}::int[])", list(self.units))
+        for name in ("ruleset", "period", "outcome"):
+            if (value := getattr(self, name)) is not None:
+                found.add(f"e.{name} = {{}}", value)
+        if self.latest:
+            found.add(_LATEST)
+        return found
+
+
+_LATEST: Final = """
+NOT EXISTS (SELECT FROM evaluation l WHERE l.unit_id = e.unit_id AND l.ruleset = e.ruleset
+               AND l.period = e.period AND l.id > e.id)
+"""
+_SOURCE: Final = """
+  FROM evaluation e JOIN recording r ON r.id = e.recording_id
+  LEFT JOIN client ON client.id = r.recorded_by
+"""
+_COLUMNS: Final = """
+e.id, e.unit_id, e.ruleset, e.digest, e.period, e.unit, e.verdict, e.software, r.recorded_at,
+client.client_id AS recorded_by
+"""
+
+
+async def get(
+    connection: asyncpg.Connection, visible: Territory, id_: int, more_columns: str = ""
+) -> asyncpg.Record:
+    """Return the row of an evaluation; raise Absent."""
+    where = Conditions()
+    where.within(visible, "e")
+    where.add("e.id = {}", id_)
+    row = await connection.fetchrow(
+        f"SELECT {_COLUMNS} {more_columns} {_SOURCE} WHERE {where}", *where.parameters
+    )
+    if row is None:
+        message = Text(
+            f"không có kết luận số {id_} trong địa bàn của bạn",
+            f"there is no evaluation {id_} in your territory",
+        )
+        raise Absent(Complaint("/id", "evaluation-not-found", message))
+    return row
+
+
+async def page(
+    connection: asyncpg.Connection, wanted: Wanted, limit: int, after: int
+) -> list[asyncpg.Record]:
+    """Return the rows of evaluations, the newest first, that are older than number `after`."""
+    where = wanted.conditions()
+    if after:
+        where.add("e.id < {}", after)
+    return list(
+        await connection.fetch(
+            f"SELECT {_COLUMNS} {_SOURCE} WHERE {where}"
+            f" ORDER BY e.id DESC LIMIT {where.mark(limit)}",
+            *where.parameters,
+        )
+    )
+
+
+async def changes(
+    connection: asyncpg.Connection,
+    wanted: Wanted,
+    since: datetime.datetime,
+    limit: int,
+    after: tuple[int, int],
+) -> list[asyncpg.Record]:
+    """Return the rows of evaluations in the order in which they came on record.
+
+    `after` is the place of the last one seen: the position of its act of recording, its number.
+    """
+    where = wanted.conditions()
+    where.add("r.recorded_at >= {}", since)
+    where.add("r.position >= {} AND (r.position > {} OR e.id > {})", after[0], *after)
+    return list(
+        await connection.fetch(
+            f"SELECT {_COLUMNS}, r.position {_SOURCE} WHERE {where}"
+            f" ORDER BY r.position, e.id LIMIT {where.mark(limit)}",
+            *where.parameters,
+        )
+    )
+
+
+async def version(
+    connection: asyncpg.Connection, snapshots: Snapshots, row: asyncpg.Record
+) -> Version:
+    """Return the ruleset that a verdict was judged by; raise Conflict where it cannot be read."""
+    try:
+        found = await snapshots.of(connection, row["ruleset"], row["digest"])
+    except CheckMissing as error:
+        message = Text(
+            f"bộ quy tắc {row['ruleset']} cần phép kiểm tra “{error.name}” của một gói không còn "
+            "được cài; hãy cài lại gói đó",
+            f"the ruleset {row['ruleset']} needs the check “{error.name}” of a pack that is no "
+            "longer installed; install it again",
+        )
+        raise Conflict(Complaint("/id", "check-missing", message)) from error
+    except Unreadable as error:
+        raise damaged(row["id"]) from error
+    if found is None:
+        raise damaged(row["id"])
+    return found
+
+
+def judgement(row: asyncpg.Record) -> Judgement:
+    """Return the judgement of a row; raise Conflict where the bytes were damaged."""
+    try:
+        return read_judgement(row["verdict"])
+    except Unreadable as error:
+        raise damaged(row["id"]) from error
+
+
+def damaged(id_: int) -> Conflict:
+    """Say that what is stored of a verdict is not what was written."""
+    message = Text(
+        f"dữ liệu lưu của kết luận số {id_} đã bị hỏng hoặc bị sửa; hãy báo quản trị viên và đánh "
+        "giá lại",
+        f"what is stored of evaluation {id_} was damaged or altered; tell the administrator and "
+        "evaluate again",
+    )
+    return Conflict(Complaint("/id", "evaluation-damaged", message))
+
+
+def document(compiled: Compiled, row: asyncpg.Record, language: str, texts: bool) -> dict[str, Any]:
+    """Return a verdict on record as the API shows it."""
+    verdict = explain(compiled, judgement(row), msgspec.json.decode(row["unit"]), language, texts)
+    return _headed(row["id"], row["recorded_at"], author(row), row["software"], verdict)
+
+
+def kept(compiled: Compiled, one: Kept, language: str, texts: bool) -> dict[str, Any]:
+    """Return a verdict that was just put on record, as `document` shows it."""
+    shown = one.conducted.shown
+    verdict = explain(compiled, one.conducted.judgement, shown, language, texts)
+    return _headed(one.id, one.created_at, one.by, SOFTWARE, verdict)
+
+
+async def summarised(
+    connection: asyncpg.Connection, snapshots: Snapshots, row: asyncpg.Record, language: str
+) -> dict[str, Any]:
+    """Return a verdict on record as lists show it."""
+    compiled = (await version(connection, snapshots, row)).compiled
+    return summary(document(compiled, row, language, texts=False))
+
+
+def number(row: asyncpg.Record) -> list[str]:
+    """Return the place of a verdict in the order of numbers."""
+    return [str(row["id"])]
+
+
+def position(row: asyncpg.Record) -> list[str]:
+    """Return the place of a verdict in the order in which verdicts came on record."""
+    return [str(row["position"]), str(row["id"])]
+
+
+def summary(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a verdict without its criteria, as lists show it."""
+    return {name: value for name, value in document.items() if name not in _ONLY_IN_FULL}
+
+
+_ONLY_IN_FULL: Final = frozenset({"criteria", "unused_facts"})
+
+
+def _headed(
+    id_: int, at: datetime.datetime, by: str, software: str, verdict: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {"id": id_, "created_at": at, "by": by, "software": software, **verdict}

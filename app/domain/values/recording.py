@@ -1,0 +1,189 @@
+"""Putting values on record: one statement writes the act, the values, and which one is current."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.recordings import OPERATOR
+from app.domain.refusals import Absent, Complaint, Conflict
+from app.domain.territory import Caller
+from app.domain.values import FACT_COLUMNS, REPORTED, columns_of, fact_of
+from app.domain.values.entries import Placed
+from app.rules.errors import Text
+
+Key = tuple[int, str, str]
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A value that was just put on record."""
+
+    id: int
+    placed: Placed
+    recorded_at: datetime.datetime
+    by: str
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as `values.shown` shows a value that is read."""
+        entry, unit = self.placed.entry, self.placed.unit
+        return {
+            "id": self.id,
+            "unit": unit.shown(),
+            "period": entry.period.text,
+            "indicator": entry.indicator.code,
+            "value": entry.fact,
+            "source": entry.source,
+            "measured_on": entry.measured_on,
+            "note": entry.note,
+            "status": REPORTED,
+            "recorded_at": self.recorded_at,
+            "by": self.by,
+        }
+
+
+# Rows of the current values are locked in one order, whoever writes them: no two writers wait for
+# each other. Of two writers of one value, the one with the later number stays current.
+_RECORD: Final = """
+WITH act AS (
+  INSERT INTO recording (recorded_by) VALUES (:by) RETURNING id, recorded_at
+), stored AS (
+  INSERT INTO value (recording_id, unit_id, district_id, province_id, indicator, period,
+                     period_first, period_last, truth, counted, numerator, denominator, percent,
+                     codes, source, measured_on, note)
+  SELECT act.id, w.unit_id, w.district_id, w.province_id, w.indicator, w.period,
+         w.period_first, w.period_last, w.truth, w.counted, w.numerator, w.denominator, w.percent,
+         CASE WHEN w.codes IS NOT NULL THEN string_to_array(w.codes, '|') END,
+         w.source, w.measured_on, w.note
+    FROM act, unnest(
+      CAST(:unit_id AS int[]), CAST(:district_id AS int[]), CAST(:province_id AS int[]),
+      CAST(:indicator AS text[]), CAST(:period AS text[]), CAST(:period_first AS date[]),
+      CAST(:period_last AS date[]), CAST(:truth AS bool[]), CAST(:counted AS bigint[]),
+      CAST(:numerator AS bigint[]), CAST(:denominator AS bigint[]), CAST(:percent AS text[]),
+      CAST(:codes AS text[]), CAST(:source AS text[]), CAST(:measured_on AS date[]),
+      CAST(:note AS text[])
+    ) WITH ORDINALITY w(unit_id, district_id, province_id, indicator, period, period_first,
+                        period_last, truth, counted, numerator, denominator, percent, codes,
+                        source, measured_on, note, number)
+   ORDER BY w.number
+  RETURNING *
+), current AS (
+  INSERT INTO current_value AS c (unit_id, district_id, province_id, indicator, period,
+                                  period_first, period_last, value_id, status)
+  SELECT unit_id, district_id, province_id, indicator, period, period_first, period_last, id,
+         'reported'
+    FROM stored ORDER BY unit_id, indicator, period
+  ON CONFLICT (unit_id, indicator, period) DO UPDATE
+     SET value_id = EXCLUDED.value_id, status = EXCLUDED.status,
+         district_id = EXCLUDED.district_id, province_id = EXCLUDED.province_id
+   WHERE c.value_id < EXCLUDED.value_id
+)
+SELECT stored.id, stored.unit_id, stored.indicator, stored.period, act.recorded_at
+  FROM stored, act
+"""
+
+
+async def record(
+    session: AsyncSession, caller: Caller | None, placed: Sequence[Placed]
+) -> list[Stored]:
+    """Put values on record as one act; without a caller it is the operator's."""
+    if not placed:
+        return []
+    columns = _columns(placed)
+    rows = await session.execute(text(_RECORD), {"by": caller.id if caller else None} | columns)
+    by = caller.client_id if caller else OPERATOR
+    stored = {
+        (row.unit_id, row.indicator, row.period): (row.id, row.recorded_at) for row in rows.all()
+    }
+    return [Stored(stored[one.key][0], one, stored[one.key][1], by) for one in placed]
+
+
+def _columns(placed: Sequence[Placed]) -> dict[str, list[Any]]:
+    """Return one list per column; a list of codes travels as text (arrays cannot be ragged)."""
+    facts = [columns_of(one.entry.fact) for one in placed]
+    columns = {name: [fact[name] for fact in facts] for name in FACT_COLUMNS}
+    columns["codes"] = [None if one is None else "|".join(one) for one in columns["codes"]]
+    return columns | {
+        "unit_id": [one.unit.id for one in placed],
+        "district_id": [one.unit.district_id for one in placed],
+        "province_id": [one.unit.province_id for one in placed],
+        "indicator": [one.entry.indicator.code for one in placed],
+        "period": [one.entry.period.text for one in placed],
+        "period_first": [one.entry.period.first for one in placed],
+        "period_last": [one.entry.period.last for one in placed],
+        "source": [one.entry.source for one in placed],
+        "measured_on": [one.entry.measured_on for one in placed],
+        "note": [one.entry.note for one in placed],
+    }
+
+
+_CURRENT: Final = """
+SELECT c.status, v.*
+  FROM unnest($1::int[], $2::text[], $3::text[]) w(unit_id, indicator, period)
+  JOIN current_value c USING (unit_id, indicator, period)
+  JOIN value v ON v.id = c.value_id
+"""
+
+
+async def current(
+    connection: asyncpg.Connection, placed: Sequence[Placed]
+) -> dict[Key, asyncpg.Record]:
+    """Return the values that entries would follow, by what names them."""
+    keys = [one.key for one in placed]
+    rows = await connection.fetch(_CURRENT, *([key[part] for key in keys] for part in range(3)))
+    return {(row["unit_id"], row["indicator"], row["period"]): row for row in rows}
+
+
+def says_the_same(placed: Placed, row: asyncpg.Record) -> bool:
+    """Tell whether an entry repeats the value on record, in everything it says."""
+    entry = placed.entry
+    return row["status"] == REPORTED and (
+        entry.fact, type(entry.fact), entry.source, entry.measured_on, entry.note
+    ) == (
+        fact_of(row), type(fact_of(row)), row["source"], row["measured_on"], row["note"]
+    )  # fmt: skip
+
+
+_RETRACT: Final = """
+WITH gone AS (
+  UPDATE current_value SET status = 'retracted'
+   WHERE unit_id = :unit_id AND indicator = :indicator AND period = :period
+     AND value_id = :id AND status = 'reported'
+  RETURNING value_id, unit_id, district_id, province_id
+), act AS (
+  INSERT INTO recording (recorded_by) SELECT :by FROM gone RETURNING id
+)
+INSERT INTO value_event (recording_id, value_id, status, reason, unit_id, district_id, province_id)
+SELECT act.id, value_id, 'retracted', :reason, unit_id, district_id, province_id FROM gone, act
+RETURNING id
+"""
+
+
+async def retract(
+    session: AsyncSession, caller: Caller, value: asyncpg.Record, reason: str
+) -> None:
+    """Retract the current value; raise Conflict where it was followed or retracted already."""
+    given = {name: value[name] for name in ("id", "unit_id", "indicator", "period")}
+    done = await session.execute(text(_RETRACT), given | {"by": caller.id, "reason": reason})
+    if done.first() is None:
+        message = Text(
+            "số liệu này đã được thay hoặc đã được rút; xem lịch sử tại "
+            f"/v1/values/{value['id']}/history",
+            "this value was followed or retracted already; see its history at "
+            f"/v1/values/{value['id']}/history",
+        )
+        raise Conflict(Complaint("/id", "not-current", message))
+
+
+def absent(id_: int) -> Absent:
+    """Say that there is no such value, or none for this caller: the two look the same."""
+    message = Text(
+        f"không có số liệu số {id_} trong địa bàn của bạn",
+        f"there is no value {id_} in your territory",
+    )
+    return Absent(Complaint("/id", "value-not-found", message))
