@@ -25,6 +25,7 @@ from app.api import (
     rulesets,
     standings,
     units,
+    value_imports,
     values,
     vocabulary,
 )
@@ -123,6 +124,7 @@ def create_app(
     for noun in nouns:
         app.include_router(noun.router)
     app.include_router(values.commune_router)
+    app.include_router(value_imports.router)
     app.include_router(oauth.token_router)
     app.add_middleware(HeadAsGet)
     if settings.cors_origins:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -457,7 +458,7 @@ def _reads() -> Iterator[Read]:
         yield Read(f"digest {raw[:9]}", f"{ruleset}?digest={raw}", _422, "wrong-value", "/digest")
     yield Read("other digest", f"{ruleset}?digest={'0' * 64}", _404, "ruleset-not-found")
     for path in ("/nope", "/v1", "/v1/", "/v1/nope", "/v1//rulesets", "/v2/rulesets", "/.env",
-                 "/v1/evaluations", "/docs/static/%2e%2e/%2e%2e/pyproject.toml",
+                 "/v1/evaluations/", "/v1/values/x", "/docs/static/%2e%2e/%2e%2e/pyproject.toml",
                  "/docs/static/..%2f..%2fpyproject.toml", "/docs/static/%00", "/docs/static/",
                  "/docs/static/nope.js"):  # fmt: skip
         yield Read(path, path, _404, "not-found")
@@ -507,11 +508,19 @@ class Operation(NamedTuple):
     body: Any = None
     status: int = 200
     form: bool = False
+    query: str = ""  # parameters that must be given
 
     @property
     def name(self) -> str:
         """The operation as tests are called after it."""
         return f"{self.method} {self.template}"
+
+    def url(self, query: str = "") -> str:
+        """Return its address with these parameters, and those that must be given."""
+        asked = query.removeprefix("?")
+        given = self.query and not f"&{asked}".count(f"&{self.query.partition('=')[0]}=")
+        parts = [part for part in (self.query if given else "", asked) if part]
+        return f"{self.path}?{'&'.join(parts)}" if parts else self.path
 
     async def ready(self, admin: httpx.AsyncClient) -> Operation:
         """Return the operation as a request that must succeed, with whatever it needs made."""
@@ -525,6 +534,13 @@ class Operation(NamedTuple):
         if self.template.endswith("/withdraw"):
             number = await new_designation(admin)
             return self._replace(path=self.path.replace("/1/", f"/{number}/"))
+        if self.template.startswith("/v1/values/{id}"):
+            return self._replace(path=self.path.replace("/1", f"/{await new_value(admin)}", 1))
+        if self.method == "PUT" and "/values/" in self.template:
+            assert (await admin.put(self.path, json=self.body)).status_code in (200, 201)
+        if self.template.startswith("/v1/evaluations/{id}"):
+            number = await new_evaluation(admin, MEMBERS_EVALUATION)
+            return self._replace(path=re.sub("/1(?=/|$)", f"/{number}", self.path))
         if self.method == "POST" and self.template.endswith("/hamlets"):
             return self._replace(body={**self.body, "code": f"{TODAY_COMMUNE}-{next(_NUMBERS)}"})
         if self.method == "POST" and self.template.endswith("/designations"):
@@ -543,7 +559,7 @@ class Operation(NamedTuple):
     ) -> httpx.Response:
         """Call it as it wants to be called."""
         content = {"data": self.body} if self.form else {"json": self.body}
-        request = caller.build_request(self.method, self.path + query, headers=headers, **content)
+        request = caller.build_request(self.method, self.url(query), headers=headers, **content)
         if self.form:
             request.headers.pop("authorization", None)  # a client authenticates in one way only
         return await caller.send(request)
@@ -568,6 +584,21 @@ async def new_designation(admin: httpx.AsyncClient) -> int:
     return max(int(one["id"]) for one in answer.json()["designations"])
 
 
+async def new_value(admin: httpx.AsyncClient, **other: Any) -> int:
+    """Record a value that says something new; return its number."""
+    body = {**VALUE, "source": fresh_decision(), **other}
+    answer = await admin.post("/v1/values", json={"values": [body]})
+    assert answer.status_code == 201, answer.text
+    return int(answer.json()["items"][0]["id"])
+
+
+async def new_evaluation(admin: httpx.AsyncClient, body: Mapping[str, Any]) -> int:
+    """Put a verdict on record; return its number."""
+    answer = await admin.post("/v1/evaluations", json=body)
+    assert answer.status_code == 201, answer.text
+    return int(answer.json()["id"])
+
+
 NEW_CLIENT: Final = {"name": "Phòng Văn hoá", "territory": "25", "scopes": ["read"]}
 DESIGNATION: Final = {
     "model": "smart",
@@ -583,6 +614,26 @@ HAMLET: Final = {
     "type": "khu_dan_cu",
     "valid_from": "2025-08-01",
 }
+VALUE: Final[dict[str, Any]] = {
+    "unit": TODAY_COMMUNE,
+    "on": "2025-08-01",
+    "period": "2025",
+    "indicator": "adults_smartphone_internet_rate",
+    "value": {"numerator": 850, "denominator": 1000},
+    "source": "Báo cáo 12/BC-UBND",
+    "measured_on": "2025-12-01",
+    "note": "rà soát cuối năm",
+}
+EVALUATION: Final[dict[str, Any]] = {
+    "ruleset": "phutho.commune",
+    "unit": TODAY_COMMUNE,
+    "on": "2025-08-01",
+    "period": "2025",
+    "as_of": "2025-12-31",
+}
+# The province of Trà Vinh as it was; its communes are the members that this criterion counts.
+MEMBERS_EVALUATION: Final = {"ruleset": "travinh.province", "unit": "84", "period": "2024"}
+COUNTING: Final = "travinh.province.1b.1"
 ASKED: Final = {
     "code": "07894",
     "name": "Xã Hùng Lô",
@@ -593,6 +644,8 @@ ASKED: Final = {
 _COMMUNE: Final = "/v1/communes/{code}"
 _HERE: Final = f"/v1/communes/{TODAY_COMMUNE}"
 _CLIENT: Final = "/v1/clients/{client_id}"
+_VALUE: Final = "/v1/values/{id}"
+_VERDICT: Final = "/v1/evaluations/{id}"
 
 OPERATIONS: Final = (
     Operation("GET", "/livez", "/livez", None),
@@ -609,6 +662,19 @@ OPERATIONS: Final = (
     Operation("GET", "/v1/indicators", "/v1/indicators"),
     Operation("GET", "/v1/indicators/{code}", "/v1/indicators/area_island"),
     Operation("POST", "/v1/evaluations/preview", "/v1/evaluations/preview", body=VALID),
+    Operation("GET", "/v1/evaluations", "/v1/evaluations"),
+    Operation("POST", "/v1/evaluations", "/v1/evaluations", body=EVALUATION, status=201),
+    Operation("GET", _VERDICT, "/v1/evaluations/1"),
+    Operation("POST", f"{_VERDICT}/replay", "/v1/evaluations/1/replay"),
+    Operation("GET", f"{_VERDICT}/members", "/v1/evaluations/1/members",
+              query=f"criterion={COUNTING}"),
+    Operation("GET", f"{_VERDICT}/compare/{{other}}", "/v1/evaluations/1/compare/1"),
+    Operation("GET", "/v1/values", "/v1/values"),
+    Operation("POST", "/v1/values", "/v1/values", "values:write", {"values": [VALUE]}, 201),
+    Operation("GET", _VALUE, "/v1/values/1"),
+    Operation("GET", f"{_VALUE}/history", "/v1/values/1/history"),
+    Operation("POST", f"{_VALUE}/retract", "/v1/values/1/retract", "values:write",
+              {"reason": "ghi nhầm số"}),
     Operation("GET", "/v1/units", "/v1/units"),
     Operation("POST", "/v1/units/resolve", "/v1/units/resolve", body={"items": [ASKED]}),
     Operation("GET", "/v1/units/{code}", "/v1/units/86"),
@@ -622,6 +688,11 @@ OPERATIONS: Final = (
               "values:write", ATTRIBUTE),
     Operation("POST", f"{_COMMUNE}/designations", f"{_HERE}/designations", "values:write",
               DESIGNATION, 201),
+    Operation("PUT", f"{_COMMUNE}/values/{{period}}/{{indicator}}",
+              f"{_HERE}/values/2025/commune_website_exists", "values:write",
+              {"value": True, "on": "2025-08-01", "source": "Báo cáo 12/BC-UBND",
+               "measured_on": "2025-12-01", "note": "rà soát cuối năm"}),
+    Operation("GET", f"{_COMMUNE}/standing", f"{_HERE}/standing", query="period=2026"),
     Operation("GET", f"{_COMMUNE}/hamlets", f"{_HERE}/hamlets"),
     Operation("POST", f"{_COMMUNE}/hamlets", f"{_HERE}/hamlets", "values:write", HAMLET, 201),
     Operation("GET", "/v1/designations", "/v1/designations"),
@@ -672,6 +743,32 @@ _NO_SCOPES: Final[tuple[Any, ...]] = (
     ["read", "nope"], ["read"] * 21, ["x" * 10_000], [_SQL], ["ｒead"], ["read values:write"],
 )  # fmt: skip
 _WITHOUT_NULL: Final = 1
+_NO_SOURCE: Final[tuple[Any, ...]] = (
+    *_NO_TEXT, "", "   ", "\u00a0", "x" * 501, "ề" * 501, "a\u202eb", "\x1b[2J",
+)  # fmt: skip
+_NO_NOTE: Final[tuple[Any, ...]] = (*_NO_TEXT[_WITHOUT_NULL:], "", "   ", "x" * 2_001)
+_NO_PERIOD: Final[tuple[Any, ...]] = (
+    *_NO_TEXT, "", "x", "25", "02025", "2025 ", " 2025", "2025\n", "1899", "2200", "0000", "2025-",
+    "2025-0", "2025-00", "2025-13", "2025-1", "2025-H0", "2025-H3", "2025-h1", "2025-Q5", "2025-Q",
+    "2025Q1", "2025-12-31", "2025/2026", "2025".translate(_FULL), "2025".translate(_ARABIC),
+    "２０２５-H1", "x" * 10_000, _SQL, 2025,
+)  # fmt: skip
+_NO_INDICATOR: Final[tuple[Any, ...]] = (
+    *_NO_TEXT, "", "x", "ADULTS_SMARTPHONE_INTERNET_RATE", "adults_smartphone_internet_rate ",
+    "adults_smartphone_internet_rate\n", "x" * 10_000, _SQL, "__class__", "%", "phutho.commune",
+)  # fmt: skip
+_NO_RATIO: Final[tuple[Any, ...]] = (
+    None, True, 1, 1.5, "x", "85", "85%", "85.50", [], ["a1"], {}, {"numerator": 1},
+    {"denominator": 1}, {"numerator": -1, "denominator": 2}, {"numerator": "1", "denominator": 2},
+    {"numerator": 1.0, "denominator": 2}, {"numerator": 1, "denominator": True},
+    {"numerator": 3, "denominator": 2}, {"numerator": 1, "denominator": 10**16},
+    {"numerator": 1, "denominator": 10**400}, {"numerator": 1, "denominator": 2, "percent": "50"},
+    {"percent": 85}, {"percent": "85,5"}, {"percent": "100.01"}, {"percent": ""},
+    {"percent": "８５"}, {"percent": "85", "extra": 1}, {"numerator": [], "denominator": {}},
+)  # fmt: skip
+_NO_RULESET: Final[tuple[Any, ...]] = (
+    *_NO_TEXT, "", "x", "PHUTHO.commune", "phutho.commune ", "x" * 10_000, _SQL, "phutho",
+)  # fmt: skip
 
 # For each operation that is new here: every field with values that it must refuse.
 FIELDS: Final[dict[str, dict[Place, tuple[Any, ...]]]] = {
@@ -705,6 +802,37 @@ FIELDS: Final[dict[str, dict[Place, tuple[Any, ...]]]] = {
         ("valid_from",): (None, *_NO_DAY),
     },
     "POST /v1/designations/{id}/withdraw": {("reason",): _NO_WORDS},
+    "POST /v1/values": {
+        ("values",): (None, 1, "x", {}, [], [1], [None], [[]], ["07948"], [{}] * 1_001),
+        ("values", 0, "unit"): _NO_CODE,
+        ("values", 0, "on"): _NO_DAY,
+        ("values", 0, "period"): _NO_PERIOD,
+        ("values", 0, "indicator"): _NO_INDICATOR,
+        ("values", 0, "value"): _NO_RATIO,
+        ("values", 0, "source"): _NO_SOURCE,
+        ("values", 0, "measured_on"): _NO_DAY,
+        ("values", 0, "note"): _NO_NOTE,
+    },
+    "PUT /v1/communes/{code}/values/{period}/{indicator}": {
+        ("value",): (None, "true", "có", 0, 1, 1.0, [], {}, "", {"numerator": 1, "denominator": 2}),
+        ("source",): _NO_SOURCE,
+        ("on",): _NO_DAY,
+        ("measured_on",): _NO_DAY,
+        ("note",): _NO_NOTE,
+        ("unit",): (*_NO_CODE[_WITHOUT_NULL:], "07894", "25", f"commune-{TODAY_COMMUNE}"),
+        ("period",): (*_NO_PERIOD[_WITHOUT_NULL:], "2024", "2025-H1"),
+        ("indicator",): (*_NO_INDICATOR[_WITHOUT_NULL:], "commune_social_media_account"),
+    },
+    "POST /v1/values/{id}/retract": {("reason",): _NO_SOURCE},
+    "POST /v1/evaluations": {
+        ("ruleset",): _NO_RULESET,
+        ("unit",): _NO_CODE[_WITHOUT_NULL:],
+        ("units",): (1, True, "07948", {}, [], [1], [None], [[]], [""], ["x"], [{}],
+                     ["07948"] * 501),
+        ("on",): _NO_DAY,
+        ("period",): _NO_PERIOD,
+        ("as_of",): _NO_DAY,
+    },
     "POST /v1/clients": {
         ("name",): _NO_WORDS,
         ("territory",): (*_NO_CODE, "vn", "VN ", "province-", "commune-07894-2025-01-01"),

@@ -24,10 +24,12 @@ from app.rules.facts import printable
 class StrictRequest(Request):
     """A request whose body is read with a limit and whose JSON is read strictly."""
 
+    times = 1  # how many times the usual limit a body may have
+
     async def body(self) -> bytes:
         """Return the body; 413 as soon as it grows beyond the limit, however it is sent."""
         if not hasattr(self, "_body"):
-            limit: int = self.app.state.settings.max_body_bytes
+            limit: int = self.app.state.settings.max_body_bytes * self.times
             if _declared_length(self) > limit:
                 raise _too_large(limit)
             chunks, size = [], 0
@@ -75,6 +77,9 @@ class StrictRoute(APIRoute):
     Unknown or repeated query parameters and bodies of another type are refused.
     """
 
+    media = "application/json"
+    request: type[StrictRequest] = StrictRequest
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler behind the strict checks."""
         handle = super().get_route_handler()
@@ -87,10 +92,23 @@ class StrictRoute(APIRoute):
                 await let_in(request, scopes)
             _check_query(request, known)
             if takes_body:
-                _check_media_type(request)
-            return await handle(StrictRequest(request.scope, request.receive))
+                _check_media_type(request, self.media)
+            return await handle(self.request(request.scope, request.receive))
 
         return strict_handle
+
+
+class FileRequest(StrictRequest):
+    """A request whose body is a file."""
+
+    times = 4
+
+
+class CsvRoute(StrictRoute):
+    """A strict route that takes a CSV file."""
+
+    media = "text/csv"
+    request = FileRequest
 
 
 def _too_large(limit: int) -> Problem:
@@ -149,16 +167,16 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
         raise refusal(complaints)
 
 
-def _check_media_type(request: Request) -> None:
+def _check_media_type(request: Request, wanted: str) -> None:
     sent = request.headers.get("content-type", "")
     kind, _, parameters = sent.partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('" ')
     encoded = request.headers.get("content-encoding", "identity").lower() != "identity"
-    if kind.strip().lower() != "application/json" or charset not in ("", "utf-8") or encoded:
+    if kind.strip().lower() != wanted or charset not in ("", "utf-8") or encoded:
         raise Problem(
             "unsupported-media-type",
             Text(
-                "hãy gửi Content-Type: application/json, mã UTF-8, không nén",
-                "send Content-Type: application/json in UTF-8, not compressed",
+                f"hãy gửi Content-Type: {wanted}, mã UTF-8, không nén",
+                f"send Content-Type: {wanted} in UTF-8, not compressed",
             ),
         )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import clients, db, evaluate, keys, openapi, rulesets, serve, units
+from app.cli import clients, db, evaluate, keys, openapi, rulesets, serve, units, values
 from app.cli.console import Language, speak
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command("openapi")(openapi.openapi)
 app.add_typer(rulesets.app, name="rulesets")
 app.add_typer(db.app, name="db")
 app.add_typer(units.app, name="units")
+app.add_typer(values.app, name="values")
 app.add_typer(clients.app, name="clients")
 app.add_typer(keys.app, name="keys")
 

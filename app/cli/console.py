@@ -6,7 +6,8 @@ import enum
 import os
 import shutil
 import sys
-from typing import NoReturn
+from pathlib import Path
+from typing import Final, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -22,6 +23,8 @@ from app.rules.errors import Fault, RulesetFaults, Text
 from app.rules.facts import printable
 from app.rules.registry import Registry
 from app.settings import Settings
+
+LARGEST_FILE: Final = 64 * 1024 * 1024
 
 
 class Language(enum.StrEnum):
@@ -146,6 +149,20 @@ def report_complaints(name: str, complaints: tuple[Complaint, ...] | list[Compla
     for one in complaints:
         table.add_row(plain(one.pointer or "/"), plain(f"{say(one.message)} [{one.code}]"))
     err().print(table)
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file that the user names; exit where it cannot be."""
+    if not path.is_file():
+        misuse(Text(f"không có tệp {path}", f"there is no file {path}"))
+    if path.stat().st_size > LARGEST_FILE:
+        fail(
+            Text(
+                f"tệp lớn hơn {LARGEST_FILE} byte; hãy chia nhỏ",
+                f"the file is larger than {LARGEST_FILE} bytes; split it",
+            )
+        )
+    return path.read_bytes()
 
 
 def _width() -> int:

@@ -64,6 +64,8 @@ def progress() -> Iterator[Told]:
     steps = {
         "reading": phrase("Đọc danh mục đơn vị", "Reading the register"),
         "merging": phrase("Ghi vào cơ sở dữ liệu", "Writing to the database"),
+        "recording": phrase("Ghi số liệu", "Recording values"),
+        "evaluating": phrase("Đánh giá", "Evaluating"),
     }
     columns = (
         TextColumn("{task.description}"),

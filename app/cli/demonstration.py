@@ -4,47 +4,58 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import select
 
 from app.cli.clients import make
 from app.cli.console import language, out, phrase
-from app.cli.evaluate import judge_all, read_csv_subjects
-from app.cli.tables import details, summary
+from app.cli.overview import hardest, outcomes
+from app.cli.tables import details
 from app.database import Database
-from app.domain import clients, demonstration
+from app.domain import clients
 from app.domain.clients import SCOPES, Client
+from app.domain.demonstration.recorded import Told
 from app.domain.units import NATION
+from app.rules.explain import explain
 from app.rules.registry import Registry
+from app.rules.vocabulary import NOT_MET
 
+_FULL: Final = ("phutho.commune", "2024")  # what is shown in more detail
 _NAME: Final = "Dùng thử (ntm serve --demo)"
 
 
-def show(registry: Registry) -> None:
-    """Print the summary of all demonstration communes and one verdict in full."""
-    ruleset, name = demonstration.RULESET, demonstration.FILE
-    found = read_csv_subjects(registry, ruleset, name, demonstration.content())
-    named = [
-        msgspec.structs.replace(
-            one,
-            unit=msgspec.structs.replace(
-                one.unit, name=demonstration.NAMES.get(str(one.unit.code)), type="xa"
-            ),
-        )
-        for one in found
-    ]
-    verdicts = judge_all(registry, ruleset, named, name)
-    shown = next((one for one in verdicts if one["outcome"] == "not_met"), verdicts[0])
+def show(told: Told | None, registry: Registry) -> None:
+    """Print what the demonstration recorded: outcomes by ruleset, what fails most, one verdict."""
     console = out()
-    console.print(details(shown, language()))
-    console.print(summary(verdicts, language()))
+    if told is None:
+        console.print(
+            phrase(
+                "Cơ sở dữ liệu đã có số liệu, không ghi thêm số liệu minh hoạ.",
+                "The database has values already; no demonstration values are added.",
+            ),
+            style="yellow",
+        )
+        return
+    console.print(details(_one_in_full(told, registry), language()))
+    console.print(outcomes(told.verdicts))
+    console.print(hardest(told.verdicts[_FULL], registry, language()))
+    verdicts = sum(len(found) for found in told.verdicts.values())
     console.print(
         phrase(
-            "Số liệu minh hoạ là giả định, không phải số liệu thật của các xã.",
-            "The demonstration values are synthetic, not real figures of these communes.",
+            f"Đã ghi {told.values} số liệu giả định của {told.units} đơn vị và {verdicts} kết "
+            "luận; không có con số nào là số liệu thật.",
+            f"{told.values} synthetic values of {told.units} units and {verdicts} verdicts are on "
+            "record; none of the figures is real.",
         ),
         style="yellow",
     )
+
+
+def _one_in_full(told: Told, registry: Registry) -> dict[str, Any]:
+    """Return the verdict nearest to being met of those that are not."""
+    found = [one for one in told.verdicts[_FULL] if one.judgement.outcome == NOT_MET]
+    nearest = min(found, key=lambda one: (one.judgement.counts[NOT_MET], one.unit.code))
+    compiled = registry.entries[_FULL[0]].compiled
+    return explain(compiled, nearest.judgement, nearest.shown, language())
 
 
 async def client_for_trying(database: Database) -> dict[str, Any] | None:
@@ -91,7 +102,8 @@ def show_client(client: dict[str, Any] | None, address: str) -> None:
         f"TOKEN=$(curl -s {address}/v1/oauth/token -d grant_type=client_credentials \\\n"
         f"  -d client_id={client['client_id']} -d client_secret={client['client_secret']} \\\n"
         "  | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])')\n"
-        f'curl -s -H "Authorization: Bearer $TOKEN" "{address}/v1/units/25?on=2025-08-01"',
+        'curl -s -H "Authorization: Bearer $TOKEN" '
+        f'"{address}/v1/evaluations?ruleset=phutho.commune&latest=true"',
         markup=False,
         soft_wrap=True,
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.progress import track
@@ -20,11 +20,13 @@ from app.cli.console import (
     misuse,
     out,
     phrase,
+    read_file,
     read_settings,
     report_complaints,
     report_rows,
     rules,
 )
+from app.cli.evaluate_stored import period_named, stored
 from app.cli.tables import details, summary
 from app.domain.facts_csv import read_rows
 from app.domain.facts_files import SeveralPeriods, misplaced, period_of, subjects, unused
@@ -33,25 +35,76 @@ from app.domain.refusals import Complaint, Refused
 from app.domain.strict_json import MalformedJson, read_json
 from app.rules.errors import CheckFailed, Text
 from app.rules.explain import explain
-from app.rules.period import read_period
 from app.rules.registry import Registry
 
-_LARGEST = 64 * 1024 * 1024
+_IN_FULL = 20  # more verdicts than these are only summed up on the screen
 
 
 def evaluate(
     ruleset: Annotated[str, typer.Option(help="Mã bộ quy tắc, xem `ntm rulesets list`.")],
-    facts: Annotated[Path, typer.Option(help="Tệp số liệu: .csv (dạng dài) hoặc .json.")],
+    facts: Annotated[
+        Path | None, typer.Option(help="Tệp số liệu: .csv (dạng dài) hoặc .json; không cần CSDL.")
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Mã đơn vị: đánh giá số liệu đã ghi và lưu kết luận.")
+    ] = None,
+    under: Annotated[
+        str | None, typer.Option(help="Mã đơn vị cấp trên: đánh giá mọi đơn vị bên dưới.")
+    ] = None,
     period: Annotated[
-        str | None, typer.Option(help="Kỳ đánh giá, khi tệp CSV có nhiều kỳ.")
+        str | None, typer.Option(help="Kỳ đánh giá; với tệp CSV chỉ khi tệp có nhiều kỳ.")
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option(help="Ngày đơn vị có hiệu lực, khi mã chỉ hai đơn vị trong kỳ.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="In kết luận dạng JSON.")] = False,
 ) -> None:
-    """Đánh giá số liệu trong một tệp và giải thích từng tiêu chí."""
+    """Đánh giá số liệu đã ghi hoặc số liệu trong một tệp, và giải thích từng tiêu chí."""
     registry = rules(read_settings())
     if ruleset not in registry.entries:
         misuse(unknown_ruleset(registry, ruleset))
-    content = _content(facts)
+    if [facts, unit, under].count(None) != 2:
+        misuse(
+            Text(
+                "hãy ghi đúng một trong --facts, --unit, --under",
+                "give exactly one of --facts, --unit, --under",
+            )
+        )
+    if facts is not None:
+        if on is not None:
+            misuse(Text("--on không đi cùng --facts", "--on does not go with --facts"))
+        verdicts, single = from_file(registry, ruleset, facts, period, as_json)
+    else:
+        verdicts, single = stored(registry, ruleset, unit, under, period, on), unit is not None
+    if as_json:
+        shown: Any = verdicts[0] if single else {"items": verdicts, "next": None}
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")
+        return
+    show(verdicts)
+
+
+def show(verdicts: list[dict[str, Any]]) -> None:
+    """Print every verdict in full, and a summary where there are several."""
+    console = out()
+    for verdict in verdicts[:_IN_FULL]:
+        console.print(details(verdict, language()))
+    if len(verdicts) > 1:
+        console.print(summary(verdicts, language()))
+    if len(verdicts) > _IN_FULL:
+        console.print(
+            phrase(
+                f"In đầy đủ {_IN_FULL} kết luận đầu; mọi kết luận: --json",
+                f"The first {_IN_FULL} verdicts are printed in full; all of them: --json",
+            ),
+            style="yellow",
+        )
+
+
+def from_file(
+    registry: Registry, ruleset: str, facts: Path, period: str | None, as_json: bool
+) -> tuple[list[dict[str, Any]], bool]:
+    """Return the verdicts on the facts of a file, and whether it holds one JSON object."""
+    content = read_file(facts)
     single = False
     if facts.suffix.lower() == ".csv":
         found = read_csv_subjects(registry, ruleset, facts.name, content, period)
@@ -63,16 +116,7 @@ def evaluate(
         misuse(Text("tệp số liệu phải là .csv hoặc .json", "a facts file is .csv or .json"))
     if not found and not as_json:
         fail(Text("tệp không có đơn vị nào để đánh giá", "the file has no unit to judge"))
-    verdicts = judge_all(registry, ruleset, found, facts.name, single)
-    if as_json:
-        shown: Any = verdicts[0] if single else {"items": verdicts, "next": None}
-        sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
-        return
-    console = out()
-    for verdict in verdicts:
-        console.print(details(verdict, language()))
-    if len(verdicts) > 1:
-        console.print(summary(verdicts, language()))
+    return judge_all(registry, ruleset, found, facts.name, single), single
 
 
 def judge_all(
@@ -138,14 +182,7 @@ def read_csv_subjects(
         raise typer.Exit(1)
     if not rows:
         fail(Text("tệp không có dòng số liệu nào", "the file has no row of values"))
-    wanted = read_period(period) if period is not None else None
-    if period is not None and wanted is None:
-        misuse(
-            Text(
-                "--period phải là 2024, 2024-H1, 2024-Q3 hoặc 2024-10",
-                "--period is 2024, 2024-H1, 2024-Q3 or 2024-10",
-            )
-        )
+    wanted = period_named(period) if period is not None else None
     try:
         wanted = wanted or period_of(rows)
     except SeveralPeriods as error:
@@ -167,16 +204,3 @@ def read_csv_subjects(
             style="yellow",
         )
     return subjects(rows, levels, wanted)
-
-
-def _content(path: Path) -> bytes:
-    if not path.is_file():
-        misuse(Text(f"không có tệp {path}", f"there is no file {path}"))
-    if path.stat().st_size > _LARGEST:
-        fail(
-            Text(
-                f"tệp lớn hơn {_LARGEST} byte; hãy chia nhỏ",
-                f"the file is larger than {_LARGEST} bytes; split it",
-            )
-        )
-    return path.read_bytes()

@@ -16,6 +16,7 @@ from app.cli.console import err, fail, phrase, read_settings, rules
 from app.cli.database import explained, progress
 from app.cli.demonstration import client_for_trying, show, show_client
 from app.database import Database
+from app.domain.demonstration.recorded import Told, tell
 from app.main import create_app, prepare
 from app.rules.errors import Text
 from app.rules.registry import Registry
@@ -39,7 +40,7 @@ def serve(
         with progress() as told:
             asyncio.run(prepare(database, told))
         if demo:
-            show(registry)
+            show(asyncio.run(_demonstration(database, registry)), registry)
             show_client(asyncio.run(client_for_trying(database)), address)
         app = create_app(settings, registry, database)
         if not _is_loopback(host):
@@ -52,6 +53,13 @@ def serve(
         )
         logging.getLogger("uvicorn.access").addFilter(_without_query)
         uvicorn.Server(uvicorn.Config(app, log_level="info")).run(sockets=[line])
+
+
+async def _demonstration(database: Database, registry: Registry) -> Told | None:
+    with progress() as told:
+        found = await tell(database, registry, told)
+    await database.disconnect()
+    return found
 
 
 def _opened(settings: Settings) -> tuple[Registry, Database]:

@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from app.domain.refusals import no_indicator
+from app.domain.unit_periods import Meant
 from app.rules.errors import FactError, Text
 from app.rules.facts import Fact, printable, read_fact
 from app.rules.indicators import Indicator
@@ -51,19 +52,42 @@ class Row(msgspec.Struct, frozen=True):
     measured_on: datetime.date | None
     value: Value | None = None
     decision: str | None = None
+    on: datetime.date | None = None
+    note: str | None = None
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of the file: the row, None where it is not good; its unit where that can be read."""
+
+    line: int
+    cells: Mapping[str, str]
+    row: Row | None
+    meant: Meant | None
+
+
+def read_lines(
+    content: bytes, catalogue: Mapping[str, Indicator], complaints: list[RowComplaint]
+) -> Iterator[Line]:
+    """Yield every line that has the cells it should; what is wrong goes to the complaints."""
+    for line, cells in _cells(content, complaints):
+        bad = len(complaints)
+        row, meant = _row(line, cells, catalogue, complaints)
+        yield Line(line, cells, row if len(complaints) == bad else None, meant)
 
 
 def read_rows(
     content: bytes, catalogue: Mapping[str, Indicator]
 ) -> tuple[list[Row], list[RowComplaint]]:
-    """Return the good rows and everything that is wrong with the others."""
+    """Return the good rows and everything that is wrong with the others.
+
+    A code stands for one unit in the whole file: no register is asked which one is meant.
+    """
     complaints: list[RowComplaint] = []
     rows: list[Row] = []
     seen: dict[tuple[str, str, str], int] = {}
     days: dict[str, tuple[str, int]] = {}
-    for line, cells in _cells(content, complaints):
-        bad = len(complaints)
-        row = _row(line, cells, catalogue, complaints)
+    for one in read_lines(content, catalogue, complaints):
+        line, cells, bad = one.line, one.cells, len(complaints)
         day, since = cells["on"], line
         if day:
             day, since = days.setdefault(cells["unit"], (day, line))
@@ -83,8 +107,8 @@ def read_rows(
                 f"repeats line {first} (same unit, period, indicator); keep one row",
             )
             complaints.append(RowComplaint(line, "indicator", "duplicate-row", message))
-        if row is not None and len(complaints) == bad:
-            rows.append(row)
+        if one.row is not None and len(complaints) == bad:
+            rows.append(one.row)
     return rows, complaints
 
 
@@ -154,7 +178,9 @@ def _row(
     cells: Mapping[str, str],
     catalogue: Mapping[str, Indicator],
     complaints: list[RowComplaint],
-) -> Row | None:
+) -> tuple[Row | None, Meant | None]:
+    """Return the row, and the unit it names where unit, day and period can be read."""
+
     def complain(column: str, code: str, vi: str, en: str) -> None:
         complaints.append(RowComplaint(line, column, code, Text(vi, en)))
 
@@ -173,19 +199,22 @@ def _row(
     for column, day in days.items():
         if cells[column] and day is None:
             complain(column, "invalid-date", "ngày có dạng YYYY-MM-DD", "a date is YYYY-MM-DD")
+    meant = None
+    if period and _UNIT.fullmatch(cells["unit"]) and bool(cells["on"]) == (days["on"] is not None):
+        meant = Meant(cells["unit"], period, days["on"])
     indicator = catalogue.get(cells["indicator"])
     if indicator is None:
         wrong = no_indicator(cells["indicator"])
         complaints.append(RowComplaint(line, "indicator", "unknown-indicator", wrong))
-        return None
+        return None, meant
     try:
-        return _good_row(line, cells, indicator, period, days["measured_on"])
+        return _good_row(line, cells, indicator, period, days), meant
     except FactError as error:
         column = error.pointer.strip("/")
         complain(
             column if column in COLUMNS else "value", error.code, error.message.vi, error.message.en
         )
-        return None
+        return None, meant
 
 
 def _good_row(
@@ -193,7 +222,7 @@ def _good_row(
     cells: Mapping[str, str],
     indicator: Indicator,
     period: Period | None,
-    measured_on: datetime.date | None,
+    days: Mapping[str, datetime.date | None],
 ) -> Row | None:
     """Return the row, None without a period; raise FactError where the value does not fit."""
     _check_cells(indicator, cells)
@@ -202,7 +231,10 @@ def _good_row(
     if period is None:
         return None
     value = None if fact is None else Value(fact, period, cells["source"] or None)
-    return Row(line, cells["unit"], period, indicator, measured_on, value, decision)
+    return Row(
+        line, cells["unit"], period, indicator, days["measured_on"], value, decision, days["on"],
+        cells["note"] or None,
+    )  # fmt: skip
 
 
 def _check_cells(indicator: Indicator, cells: Mapping[str, str]) -> None:

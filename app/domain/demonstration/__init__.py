@@ -11,16 +11,6 @@ from typing import Final
 
 RULESET: Final = "phutho.commune"
 FILE: Final = "phu_tho_2024.csv"
-NAMES: Final = {
-    "08287": "Xã Hùng Lô",
-    "08497": "Xã Tiên Kiên",
-    "07975": "Xã Hùng Xuyên",
-    "08533": "Xã Vĩnh Lại",
-    "07921": "Xã Phượng Lâu",
-    "08527": "Xã Cao Xá",
-    "08686": "Xã Đồng Trung",
-    "08677": "Xã Sơn Thủy",
-}
 
 
 def content() -> bytes:

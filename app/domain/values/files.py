@@ -1,0 +1,145 @@
+"""Values from a CSV file of the long form: every bad row by line and column, repeats recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import asyncpg
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.facts_csv import COLUMNS, Line, RowComplaint, read_lines
+from app.domain.territory import Caller, Territory
+from app.domain.values.entries import Entry, Placed, Read, place
+from app.domain.values.recording import current, record, says_the_same
+from app.rules.errors import FactError, Text
+from app.rules.facts import check_sound, read_fact
+from app.rules.registry import Registry
+
+MOST_ROWS: Final = 20_000  # in one request; the command takes more
+LONGEST_SOURCE: Final = 500
+LONGEST_NOTE: Final = 2_000
+_TOGETHER: Final = 2_000  # rows that one statement writes
+Progress = Callable[[str, int, int], None]
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """A file that was read and compared with what is on record; nothing is written yet."""
+
+    rows: int
+    fresh: Sequence[Placed]
+    superseding: int
+    unchanged: int
+    rejected: Sequence[RowComplaint]
+
+    @property
+    def rejected_rows(self) -> int:
+        """Return how many rows are bad; what is wrong with the file as a whole is none."""
+        return self.rows - len(self.fresh) - self.unchanged
+
+    def counts(self) -> dict[str, int]:
+        """Return the rows by what becomes of them."""
+        return {
+            "rows": self.rows,
+            "created": len(self.fresh),
+            "superseded": self.superseding,
+            "unchanged": self.unchanged,
+            "rejected": self.rejected_rows,
+        }
+
+
+async def check(
+    connection: asyncpg.Connection,
+    territory: Territory,
+    registry: Registry,
+    content: bytes,
+    most: int | None = None,
+) -> Checked:
+    """Read a file and compare it with what is on record."""
+    complaints: list[RowComplaint] = []
+    lines = list(read_lines(content, registry.indicators, complaints))
+    rows = len({one.line for one in lines} | {one.line for one in complaints if one.line > 1})
+    if most is not None and rows > most:
+        complaints.append(_too_many(lines[-1].line if lines else 1, rows, most))
+        return Checked(rows, [], 0, 0, complaints)
+    read = Read()
+    for number, line in enumerate(lines):
+        _add(read, number, line)
+    placed = await place(connection, territory, read)
+    complaints += [
+        RowComplaint(lines[one.number].line, _column(one.field, one.within), one.code, one.message)
+        for one in read.complaints
+    ]
+    bad = {one.line for one in complaints}
+    good = [one for one in placed if lines[one.entry.number].line not in bad]
+    known = await current(connection, good)
+    fresh = [one for one in good if one.key not in known or not says_the_same(one, known[one.key])]
+    superseding = sum(one.key in known for one in fresh)
+    return Checked(rows, fresh, superseding, len(good) - len(fresh), sorted(complaints, key=_order))
+
+
+async def write(
+    session: AsyncSession, caller: Caller | None, checked: Checked, progress: Progress
+) -> None:
+    """Put what is new of a file on record, in the transaction of the session."""
+    total = len(checked.fresh)
+    for first in range(0, total, _TOGETHER):
+        await record(session, caller, checked.fresh[first : first + _TOGETHER])
+        progress("recording", min(first + _TOGETHER, total), total)
+
+
+def _add(read: Read, number: int, line: Line) -> None:
+    if line.meant is not None:
+        read.meant[number] = line.meant
+    row = line.row
+    if row is None or line.meant is None:
+        return
+    for field, longest in (("source", LONGEST_SOURCE), ("note", LONGEST_NOTE)):
+        if len(line.cells[field]) > longest:
+            read.complain(number, field, "wrong-value", _too_long(longest))
+    if not line.cells["source"]:
+        read.complain(number, "source", "missing-cell", _NO_SOURCE)
+    try:
+        if row.value is None or row.indicator.kind == "attribute":
+            read_fact(row.indicator, None)  # says where area classes and designations go
+            return
+        check_sound(row.indicator, row.value.fact)
+    except FactError as error:
+        read.complain(number, "value", error.code, error.message, error.pointer)
+        return
+    read.entries.append(
+        Entry(
+            number, line.meant, row.indicator, row.value.fact, line.cells["source"],
+            row.measured_on, row.note,
+        )
+    )  # fmt: skip
+
+
+def _column(field: str, within: str) -> str:
+    inner = within.strip("/")
+    return inner if inner in COLUMNS else field
+
+
+def _order(one: RowComplaint) -> tuple[int, int]:
+    return one.line, COLUMNS.index(one.column) if one.column in COLUMNS else -1
+
+
+_NO_SOURCE: Final = Text(
+    "thiếu nguồn số liệu; ghi văn bản hoặc hệ thống mà số liệu được lấy ra",
+    "the source is missing; name the document or system the value comes from",
+)
+
+
+def _too_long(longest: int) -> Text:
+    return Text(
+        f"dài quá {longest} ký tự; hãy rút ngắn", f"has more than {longest} characters; shorten it"
+    )
+
+
+def _too_many(line: int, rows: int, most: int) -> RowComplaint:
+    message = Text(
+        f"tệp có {rows} dòng, tối đa {most}; hãy chia nhỏ hoặc dùng `ntm values import`",
+        f"the file has {rows} rows, {most} at most; split it or use `ntm values import`",
+    )
+    return RowComplaint(line, "", "too-many-rows", message)
