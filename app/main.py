@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.api import (
     clients,
+    commune_values,
     communes,
     designations,
     documentation,
@@ -22,6 +23,7 @@ from app.api import (
     indicators,
     oauth,
     previews,
+    replays,
     rulesets,
     standings,
     units,
@@ -118,13 +120,12 @@ def create_app(
         stand_on(app, settings, database)
     # Routers are asked one after the other whether a path is theirs: the busy ones first.
     nouns = (
-        units, communes, values, evaluations, previews, hamlets, standings, health, oauth,
-        designations, clients, rulesets, indicators, vocabulary, documentation,
+        units, communes, values, evaluations, commune_values, previews, hamlets, standings,
+        replays, value_imports, health, oauth, designations, clients, rulesets, indicators,
+        vocabulary, documentation,
     )  # fmt: skip
     for noun in nouns:
         app.include_router(noun.router)
-    app.include_router(values.commune_router)
-    app.include_router(value_imports.router)
     app.include_router(oauth.token_router)
     app.add_middleware(HeadAsGet)
     if settings.cors_origins:

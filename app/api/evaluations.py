@@ -15,22 +15,19 @@ from app.api.deps import Data, Kept, Reader, Rules, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.moments import PeriodIn, PeriodInQuery, UpdatedSince
-from app.api.paging import LONG, Cursor, Limit, cut, links, page, read_number, read_position
+from app.api.paging import LONG, Cursor, Limit, cut, links, read_number, read_position
 from app.api.problems import refusal
 from app.api.shapes import Day, Strict, TrueOrFalse, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import On, Place, RecordInPath, Under, UnitInQuery
 from app.api.verdict_shapes import (
-    Comparison,
-    MemberPage,
-    Replayed,
     StoredVerdict,
     Texts,
     VerdictList,
     VerdictPage,
 )
 from app.domain import recordings
-from app.domain.evaluations import comparing, conduct, members, reading, replaying
+from app.domain.evaluations import conduct, reading
 from app.domain.evaluations.conduct import Wish
 from app.domain.evaluations.reading import Wanted
 from app.domain.filters import Narrowing, narrow
@@ -182,81 +179,6 @@ async def read_evaluation(
         row = await reading.get(connection, caller.territory, id)
         version = await reading.version(connection, kept, row)
     return answer(request, reading.document(version.compiled, row, language, texts), language)
-
-
-@router.post(
-    "/{id:int}/replay",
-    summary="Judge again and compare",
-    response_model=Replayed,
-    response_model_exclude_unset=True,
-    responses=problem_responses(404, 409, 422),
-)
-async def replay(
-    caller: Reader, kept: Kept, data: Data, language: InLanguage, id: RecordInPath
-) -> Response:
-    """Judge again from the stored inputs by the stored ruleset, and say where the result differs.
-
-    Inputs that say something else than the values they were read from are named as well.
-    """
-    async with data.reading() as connection:
-        found = await replaying.replay(connection, kept, caller.territory, id)
-    body = {"same": False, "differences": found} if found else {"same": True}
-    return created(body, language, status=200)
-
-
-@router.get(
-    "/{id:int}/members",
-    summary="List the members that a criterion counted",
-    response_model=MemberPage,
-    responses=problem_responses(404, 409, 422),
-)
-async def list_members(
-    request: Request,
-    caller: Reader,
-    kept: Kept,
-    data: Data,
-    language: InLanguage,
-    id: RecordInPath,
-    criterion: Annotated[str, Query(max_length=120, description="Id of a criterion.")],
-    outcome: Annotated[Outcome | None, Query(description="Members with this outcome.")] = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-) -> Response:
-    """List the members that a share counted, in Vietnamese order, with the values read of them."""
-    filters = {"list": "members", "id": str(id), "criterion": criterion, "outcome": outcome}
-    async with data.reading() as connection:
-        found = await members.counted(connection, kept, caller.territory, id, criterion)
-        wanted = [
-            (number, one)
-            for number, one in enumerate(found.members)
-            if outcome in (None, one.outcome)
-        ]
-        on_page, following = page(wanted, lambda one: f"{one[0]:09}", limit, cursor, filters)
-        items = await members.shown(connection, found, [one for _, one in on_page])
-    body = {"criterion": criterion, "counts": found.counts, "items": items, "next": following}
-    return answer(request, body, language, links(request, following))
-
-
-@router.get(
-    "/{id:int}/compare/{other:int}",
-    summary="Compare two evaluations",
-    response_model=Comparison,
-    responses=problem_responses(404, 409, 422),
-)
-async def compare(
-    request: Request,
-    caller: Reader,
-    kept: Kept,
-    data: Data,
-    language: InLanguage,
-    id: RecordInPath,
-    other: RecordInPath,
-) -> Response:
-    """Say which criteria of two verdicts differ, and why: value, threshold, branch, ruleset."""
-    async with data.reading() as connection:
-        ids = (id, other)
-        body = await comparing.compared(connection, kept, caller.territory, ids, language)
-    return answer(request, body, language)
 
 
 def _check_ruleset(rules: Registry, ruleset: str | None) -> None:

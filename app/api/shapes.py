@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from app.domain.values.entries import has_only_text
 from app.rules.facts import LARGEST_COUNT, PERCENT_PATTERN
 
 _DAY: Final = re.compile(r"(19|2[01])[0-9]{2}-[0-9]{2}-[0-9]{2}")
@@ -44,6 +45,13 @@ def one_line(value: Any) -> Any:
     if not line.isprintable():
         raise PydanticCustomError("text_unprintable", "printable characters")
     return line
+
+
+def lines(value: str) -> str:
+    """Return text of several lines as it is; refuse what cannot be seen."""
+    if not has_only_text(value):
+        raise PydanticCustomError("text_unprintable", "printable characters")
+    return value
 
 
 # One line of text as people write it: white space folded, nothing that cannot be seen.

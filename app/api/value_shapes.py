@@ -5,16 +5,21 @@ from __future__ import annotations
 import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
-from app.api.shapes import Day, Fact, Strict, one_line
+from app.api.shapes import Day, Fact, Strict, lines, one_line
 from app.api.unit_shapes import Place
+from app.domain.values.entries import LONGEST_NOTE, LONGEST_SOURCE
 
 Source = Annotated[
-    str, BeforeValidator(one_line), StringConstraints(min_length=1, max_length=500, strict=True)
+    str,
+    BeforeValidator(one_line),
+    StringConstraints(min_length=1, max_length=LONGEST_SOURCE, strict=True),
 ]
 Note = Annotated[
-    str, BeforeValidator(one_line), StringConstraints(min_length=1, max_length=2_000, strict=True)
+    str,
+    StringConstraints(min_length=1, max_length=LONGEST_NOTE, strict=True),
+    AfterValidator(lines),
 ]
 
 

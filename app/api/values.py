@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from app.api.answers import answer, created
 from app.api.deps import Data, Reader, Recorder, Rules, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
-from app.api.moments import PeriodInPath, PeriodInQuery, UpdatedSince
+from app.api.moments import PeriodInQuery, UpdatedSince
 from app.api.paging import (
     LONG,
     Cursor,
@@ -26,49 +26,35 @@ from app.api.problems import refusal
 from app.api.shapes import Strict, TrueOrFalse, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import (
-    CommuneInPath,
     On,
-    Place,
     RecordInPath,
     Under,
     UnitInQuery,
 )
 from app.api.value_shapes import (
     HistoryPage,
-    MeasureIn,
     RetractionIn,
     ValueIn,
     ValueList,
-    ValueOrUnchanged,
     ValuePage,
     ValueShape,
 )
 from app.domain import recordings
 from app.domain.filters import Narrowing, narrow
 from app.domain.refusals import Complaint, Refused, no_indicator
-from app.domain.territory import Caller
 from app.domain.values import entries, lineage, listing, recording
-from app.domain.values.entries import Placed, Read, as_complaints
+from app.domain.values.entries import Read, as_complaints
 from app.domain.values.listing import Wanted
 from app.rules.errors import Text
 from app.rules.registry import Registry
 
 router = APIRouter(prefix="/v1/values", tags=["values"], route_class=StrictRoute)
-commune_router = APIRouter(prefix="/v1/communes", tags=["values"], route_class=StrictRoute)
 
 
 class ValuesIn(Strict):
     """Values to record together: all of them or none."""
 
     values: list[ValueIn] = Field(min_length=1, max_length=1_000)
-
-
-class OneValueIn(MeasureIn):
-    """One value; unit, period and indicator stand in the path and may be repeated here."""
-
-    unit: Place | None = None
-    period: str | None = Field(default=None, max_length=20)
-    indicator: str | None = Field(default=None, max_length=120)
 
 
 IndicatorInQuery = Annotated[str | None, Query(max_length=120, description="Code of an indicator.")]
@@ -102,41 +88,6 @@ async def record_values(
         raise Refused(as_complaints(read.complaints, "values"))
     stored = await recording.record(session, caller, placed)
     return created({"items": [one.shown() for one in stored]}, language)
-
-
-@commune_router.put(
-    "/{code}/values/{period}/{indicator}",
-    summary="Record one value of a commune",
-    response_model=ValueOrUnchanged,
-    responses={
-        201: {"model": ValueOrUnchanged, "description": "The first value of this period"},
-        **problem_responses(400, 404, 413, 415, 422),
-    },
-)
-async def record_value(
-    caller: Recorder,
-    rules: Rules,
-    data: Data,
-    session: Transaction,
-    language: InLanguage,
-    code: CommuneInPath,
-    period: PeriodInPath,
-    indicator: Annotated[str, Path(max_length=120, description="Code of an indicator.")],
-    body: OneValueIn,
-) -> Response:
-    """Put one value on record; the same once more changes nothing and says `unchanged`."""
-    named = {"unit": code, "period": period.text, "indicator": indicator}
-    _check_repeated(named, body)
-    one = await _placed(caller, rules, data, vars(body) | named)
-    async with data.reading() as connection:
-        known = (await recording.current(connection, [one])).get(one.key)
-        if known is not None and recording.says_the_same(one, known):
-            _, shown = await listing.get(connection, caller.territory, known["id"])
-            return created(shown | {"unchanged": True}, language, status=200)
-    (stored,) = await recording.record(session, caller, [one])
-    status = 201 if known is None else 200
-    shown = stored.shown() | {"unchanged": False}
-    return created(shown, language, f"/v1/values/{stored.id}", status)
 
 
 @router.get(
@@ -268,30 +219,6 @@ async def retract_value(
         row, shown = await listing.get(connection, caller.territory, id)
     await recording.retract(session, caller, row, body.reason)
     return created(shown | {"status": "retracted"}, language, status=200)
-
-
-async def _placed(caller: Caller, rules: Registry, data: Data, raw: dict[str, Any]) -> Placed:
-    """Return one value with its unit; raise Refused with what is wrong with it."""
-    read = Read()
-    read.add(rules.indicators, 0, raw)
-    async with data.reading() as connection:
-        placed = await entries.place(connection, caller.territory, read)
-    if read.complaints:
-        raise Refused(as_complaints(read.complaints, numbered=False))
-    return placed[0]
-
-
-def _check_repeated(named: dict[str, str], body: OneValueIn) -> None:
-    complaints = []
-    for name, value in named.items():
-        if getattr(body, name) not in (None, value):
-            message = Text(
-                f"“{name}” khác với đường dẫn ({value}); hãy bỏ hoặc ghi giống nhau",
-                f"“{name}” differs from the path ({value}); leave it out or repeat it",
-            )
-            complaints.append(Complaint(f"/{name}", "wrong-value", message))
-    if complaints:
-        raise refusal(complaints)
 
 
 def _check_filters(

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Styled
 
-from app.api.errors import complaints
+from app.api.invalid import complaints
 from app.discovery import load_registry
 from app.domain.facts_csv import RowComplaint
 from app.domain.refusals import Complaint

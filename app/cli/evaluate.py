@@ -11,7 +11,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.progress import track
 
-from app.api.errors import complaints
+from app.api.invalid import complaints
 from app.api.previews import SubjectIn
 from app.cli.console import (
     err,

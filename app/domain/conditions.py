@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.domain.territory import Territory, reached
+from app.domain.territory import Territory
 
 
 class Conditions:
@@ -25,10 +25,12 @@ class Conditions:
 
     def within(self, territory: Territory | None, row: str) -> None:
         """Add the condition that a row lies in a territory, where there is one."""
-        if territory is not None and not territory.nation:
-            first = len(self.parameters) + 1
-            self.parameters.extend(territory.arrays())
-            self._all.append(reached(row, first))
+        if territory is None or territory.nation:
+            return
+        _, *arrays = territory.arrays()
+        columns = zip(("unit_id", "district_id", "province_id"), arrays, strict=True)
+        found = [f"{row}.{name} = ANY({self.mark(ids)}::int[])" for name, ids in columns if ids]
+        self._all.append(f"({' OR '.join(found)})")
 
     def __str__(self) -> str:
         return " AND ".join(self._all) or "true"

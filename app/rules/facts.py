@@ -89,6 +89,18 @@ def read_fact(indicator: Indicator, raw: Any) -> Fact:
     return reader(indicator, raw)
 
 
+def still_fits(indicator: Indicator, fact: Fact) -> bool:
+    """Tell whether a fact read earlier is one of the indicator as it is declared today."""
+    if isinstance(fact, Ratio):
+        raw: Any = {"numerator": fact.numerator, "denominator": fact.denominator}
+    else:
+        raw = {"percent": fact.percent} if isinstance(fact, Percent) else fact
+    try:
+        return read_fact(indicator, raw) == fact
+    except FactError:
+        return False
+
+
 def check_sound(indicator: Indicator, fact: Fact) -> None:
     """Raise FactError for a fact that can be judged (it is undetermined) but not put on record."""
     if isinstance(fact, Ratio) and fact.numerator > fact.denominator:

@@ -38,10 +38,8 @@ def facts(
             yield code, _number(unit, code, 0, 2) + strength // 30
         elif indicator.kind == "set":
             members = [one.code for one in indicator.members]
-            yield (
-                code,
-                tuple(sorted(one for one in members if _number(unit, one, 0, 99) < strength)),
-            )
+            there = [one for one in sorted(members) if _number(unit, one, 0, 99) < strength]
+            yield code, tuple(there)
         elif indicator.kind == "ratio":
             yield code, _ratio(unit, code, strength, lot, thresholds.get(code, Decimal(80)))
 

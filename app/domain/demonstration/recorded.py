@@ -64,8 +64,8 @@ CHAPTERS: Final = (
     Chapter("86", 2025, ("travinh.hamlet",), "hamlet"),
 )
 _ABOVE: Final = (("bnn3445.province", "25"), ("bnn3445.province", "86"), ("qd924.nation", "VN"))
-# Stated of a province as met by nearly all, whatever its communes reported: a contradiction to see.
-_STATED: Final = ("25", "communes_ntm_8_4_rate", Ratio(denominator=148, numerator=147))
+# Stated of the nation as met by nearly all, whatever communes reported: a contradiction to see.
+_STATED: Final = ("communes_ntm_8_4_rate", Ratio(denominator=2621, numerator=2619))
 _STATE: Final = """
 SELECT EXISTS (SELECT FROM current_value) AS values, EXISTS (SELECT FROM evaluation) AS verdicts,
        EXISTS (SELECT FROM value WHERE source = $1) AS ours
@@ -139,8 +139,13 @@ async def _placed(
                 meant = Meant(unit.key, chapter.period)
                 made = facts(unit.key, codes, goals, registry.indicators)
                 wanted += [(meant, code, fact) for code, fact in made]
-    place, code, ratio = _STATED
-    wanted.append((Meant(place, CHAPTERS[1].period, CHAPTERS[1].day), code, ratio))
+    year = CHAPTERS[1]
+    for id_, place in _ABOVE:
+        ruleset = registry.entries[id_].compiled
+        meant = Meant(place, year.period, year.day)
+        made = facts(place, ruleset.unit_codes, thresholds([ruleset]), registry.indicators)
+        wanted += [(meant, code, fact) for code, fact in made]
+    wanted.append((meant, *_STATED))
     found = await unit_periods.resolve(connection, [meant for meant, _, _ in wanted])
     for number, (meant, code, fact) in enumerate(wanted):
         entry = Entry(number, meant, registry.indicators[code], fact, SOURCE)

@@ -16,20 +16,22 @@ import msgspec
 from app.domain import scope
 from app.domain.commune_facts import COMMUNE_COLUMNS
 from app.domain.commune_facts import shown as with_register_facts
+from app.domain.refusals import Complaint, Refused
 from app.domain.unit_lookup import found, rows_by_ids
 from app.domain.unit_periods import Entity
 from app.domain.values import fact_of
+from app.rules.errors import Text
 from app.rules.evaluate import Compiled
-from app.rules.facts import Recorded
+from app.rules.facts import Recorded, still_fits
 from app.rules.indicators import Indicator
-from app.rules.period import Period, Value, choose, read_period
+from app.rules.period import Period, Value, choose
 from app.rules.verdict import Designation, Inputs, Member
 
 Facts = Mapping[str, Recorded]
 _SHOWN: Final = ("unit", "code", "level", "type", "name", "path", "valid_from", "valid_to", "exact")
 _VALUES: Final = """
-SELECT v.id, v.unit_id, v.indicator, v.period, v.truth, v.counted, v.numerator, v.denominator,
-       v.percent, v.codes, v.source, c.status
+SELECT v.id, v.unit_id, v.indicator, v.period, v.period_first, v.period_last, v.truth,
+       v.counted, v.numerator, v.denominator, v.percent, v.codes, v.source, c.status
   FROM current_value c JOIN value v ON v.id = c.value_id
  WHERE c.unit_id = ANY($1::int[]) AND c.indicator = ANY($2::text[]) AND c.period_last <= $3
    AND c.status <> 'retracted'
@@ -143,11 +145,8 @@ async def values(
     rows = await connection.fetch(_VALUES, units, sorted(codes), period.last)
     candidates: dict[int, dict[str, list[Value]]] = {}
     for row in rows:
-        speaks_of = read_period(row["period"])
-        if speaks_of is not None:
-            value = Value(fact_of(row), speaks_of, row["source"], row["status"], row["id"])
-            of_unit = candidates.setdefault(row["unit_id"], {})
-            of_unit.setdefault(row["indicator"], []).append(value)
+        of_unit = candidates.setdefault(row["unit_id"], {})
+        of_unit.setdefault(row["indicator"], []).append(_value(row, catalogue))
     return {
         unit: {
             code: chosen
@@ -156,6 +155,20 @@ async def values(
         }
         for unit, by_code in candidates.items()
     }
+
+
+def _value(row: asyncpg.Record, catalogue: Mapping[str, Indicator]) -> Value:
+    fact, code = fact_of(row), row["indicator"]
+    if not still_fits(catalogue[code], fact):
+        message = Text(
+            f"số liệu số {row['id']} không còn hợp với chỉ số {code} (khai báo của chỉ số đã thay "
+            "đổi); hãy ghi lại hoặc rút số liệu đó",
+            f"value {row['id']} does not fit the indicator {code} any more (its declaration has "
+            "changed); record it anew or retract it",
+        )
+        raise Refused([Complaint("/period", "wrong-kind", message)])
+    period = Period(row["period_first"], row["period_last"], row["period"])
+    return Value(fact, period, row["source"], row["status"], row["id"])
 
 
 async def _units(

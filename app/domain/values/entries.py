@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import msgspec
@@ -20,6 +20,14 @@ from app.rules.errors import FactError, Text
 from app.rules.facts import Fact, check_sound, read_fact
 from app.rules.indicators import Indicator
 from app.rules.period import Period, read_period
+
+LONGEST_SOURCE: Final = 500
+LONGEST_NOTE: Final = 2_000
+
+
+def has_only_text(text: str) -> bool:
+    """Tell whether text has nothing but what can be seen, in one line or several."""
+    return all(char.isprintable() or char in "\n\r\t" for char in text)
 
 
 class Entry(msgspec.Struct, frozen=True):

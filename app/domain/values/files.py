@@ -11,15 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.facts_csv import COLUMNS, Line, RowComplaint, read_lines
 from app.domain.territory import Caller, Territory
-from app.domain.values.entries import Entry, Placed, Read, place
+from app.domain.values.entries import (
+    LONGEST_NOTE,
+    LONGEST_SOURCE,
+    Entry,
+    Placed,
+    Read,
+    has_only_text,
+    place,
+)
 from app.domain.values.recording import current, record, says_the_same
 from app.rules.errors import FactError, Text
 from app.rules.facts import check_sound, read_fact
 from app.rules.registry import Registry
 
 MOST_ROWS: Final = 20_000  # in one request; the command takes more
-LONGEST_SOURCE: Final = 500
-LONGEST_NOTE: Final = 2_000
 _TOGETHER: Final = 2_000  # rows that one statement writes
 Progress = Callable[[str, int, int], None]
 
@@ -96,8 +102,8 @@ def _add(read: Read, number: int, line: Line) -> None:
     if row is None or line.meant is None:
         return
     for field, longest in (("source", LONGEST_SOURCE), ("note", LONGEST_NOTE)):
-        if len(line.cells[field]) > longest:
-            read.complain(number, field, "wrong-value", _too_long(longest))
+        if len(line.cells[field]) > longest or not has_only_text(line.cells[field]):
+            read.complain(number, field, "wrong-value", _no_text(longest))
     if not line.cells["source"]:
         read.complain(number, "source", "missing-cell", _NO_SOURCE)
     try:
@@ -131,9 +137,10 @@ _NO_SOURCE: Final = Text(
 )
 
 
-def _too_long(longest: int) -> Text:
+def _no_text(longest: int) -> Text:
     return Text(
-        f"dài quá {longest} ký tự; hãy rút ngắn", f"has more than {longest} characters; shorten it"
+        f"dài quá {longest} ký tự hoặc có ký tự điều khiển; hãy rút ngắn, bỏ ký tự đó",
+        f"has more than {longest} characters or control characters; shorten it, remove them",
     )
 
 
