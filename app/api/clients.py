@@ -17,7 +17,7 @@ from app.api.paging import Cursor, Limit, cut, links, read_number
 from app.api.shapes import Line, Strict, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import Ancestor, NumberInPath, Place
-from app.database import plain
+from app.database import driver_in
 from app.domain import clients, unit_lookup
 from app.domain.clients import Client
 
@@ -201,7 +201,7 @@ async def retire_secret(
 
 
 async def _shown(session: AsyncSession, some: list[Client]) -> list[dict[str, Any]]:
-    units = await clients.territories(await plain(session), some, today())
+    units = await clients.territories(await driver_in(session), some, today())
     return [clients.shown(one, units.get(one.unit_id)) for one in some]
 
 

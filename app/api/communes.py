@@ -18,7 +18,7 @@ from app.api.problems import refusal
 from app.api.shapes import Day, DesignationShape, Line, Strict, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import CommuneInPath, On, Under, UnitShape
-from app.database import plain
+from app.database import driver_in
 from app.domain import commune_facts, unit_listing, unit_lookup
 from app.domain.commune_facts import COMMUNE_COLUMNS, Attribute
 from app.domain.previews import unknown_attribute
@@ -200,7 +200,9 @@ async def record_attribute(
     attribute = Attribute(name, body.value, body.since, body.until, body.source)
     await commune_facts.record_attribute(session, caller, unit, attribute)
     return created(
-        await commune_facts.get(await plain(session), unit.key, body.since), language, status=200
+        await commune_facts.get(await driver_in(session), unit.key, body.since),
+        language,
+        status=200,
     )
 
 
@@ -228,7 +230,7 @@ async def designate(
         unit = await unit_lookup.get(connection, code, day)
     caller.territory.require(unit)
     await commune_facts.designate(session, caller, unit, body.recorded())
-    shown = await commune_facts.get(await plain(session), unit.key, day)
+    shown = await commune_facts.get(await driver_in(session), unit.key, day)
     return created(shown, language, f"/v1/communes/{unit.key}?on={day}")
 
 

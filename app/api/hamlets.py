@@ -15,7 +15,7 @@ from app.api.paging import Cursor, Limit, cut, links, read_cursor
 from app.api.shapes import Day, Line, Strict, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import CommuneInPath, On, UnitPage, UnitShape
-from app.database import plain
+from app.database import driver_in
 from app.domain import hamlets, unit_listing, unit_lookup
 from app.domain.unit_listing import Wanted
 
@@ -79,5 +79,5 @@ async def add_hamlet(
         commune = await unit_lookup.get(connection, code, body.valid_from)
     caller.territory.require(commune)
     id_ = await hamlets.add(session, commune, body.code, body.name, body.type, body.valid_from)
-    entered = (await unit_lookup.by_ids(await plain(session), [id_], body.valid_from))[0]
+    entered = (await unit_lookup.by_ids(await driver_in(session), [id_], body.valid_from))[0]
     return created(entered.shown, language, f"/v1/units/{entered.key}?on={body.valid_from}")

@@ -14,8 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.api.shapes import today
 from app.cli.console import fail, misuse, out, phrase, plain
 from app.cli.database import use
-from app.database import Database
-from app.database import plain as plainly
+from app.database import Database, driver_in
 from app.domain import clients, unit_lookup
 from app.domain.clients import SCOPES, Client
 from app.domain.refusals import Absent
@@ -163,7 +162,7 @@ async def _known(session: AsyncSession, client_id: str) -> Client:
 async def _listed(database: Database) -> list[dict[str, Any]]:
     async with database.transaction() as session:
         found = await clients.listed(session, OPERATOR)
-        units = await clients.territories(await plainly(session), found, today())
+        units = await clients.territories(await driver_in(session), found, today())
         return [clients.shown(one, units.get(one.unit_id)) for one in found]
 
 

@@ -25,7 +25,16 @@ from app.embedded import OWNER, SERVICE, Embedded, EmbeddedFailed
 from app.rules.errors import Text
 from app.settings import Settings
 
-__all__ = ["OWNER", "SCHEMA", "SERVICE", "Base", "Database", "DatabaseFailed", "driver_of", "plain"]
+__all__ = [
+    "OWNER",
+    "SCHEMA",
+    "SERVICE",
+    "Base",
+    "Database",
+    "DatabaseFailed",
+    "driver_in",
+    "driver_of",
+]
 
 
 class Base(DeclarativeBase):
@@ -108,7 +117,7 @@ class Database:
             await connections.dispose()
 
 
-async def plain(session: AsyncSession) -> asyncpg.Connection:
+async def driver_in(session: AsyncSession) -> asyncpg.Connection:
     """Return the driver's connection of a session, for a statement within its transaction."""
     return await driver_of(await session.connection())
 

@@ -97,8 +97,8 @@ class Attribute(msgspec.Struct, frozen=True):
 
 async def record_attribute(
     session: AsyncSession, caller: Caller, unit: Found, attribute: Attribute
-) -> bool:
-    """Record an area class; return False when the last record says the same already."""
+) -> None:
+    """Record an area class, unless the last record says the same already."""
     last = await session.scalar(
         select(UnitAttribute)
         .where(UnitAttribute.unit_id == unit.id, UnitAttribute.name == attribute.name)
@@ -106,7 +106,7 @@ async def record_attribute(
         .limit(1)
     )
     if last is not None and _same(last, attribute):
-        return False
+        return
     session.add(
         UnitAttribute(
             **_of(unit),
@@ -119,12 +119,11 @@ async def record_attribute(
         )
     )
     await session.flush()
-    return True
 
 
 async def designate(
     session: AsyncSession, caller: Caller, unit: Found, given: dict[str, Any]
-) -> Designation:
+) -> None:
     """Record a designation; raise Conflict when the same decision is on record for the unit."""
     await session.execute(select(func.pg_advisory_xact_lock(_DESIGNATING, unit.id)))
     same = (
@@ -143,10 +142,8 @@ async def designate(
             f"{unit.named} has this decision for the model “{given['model']}” already",
         )
         raise Conflict(Complaint("/decision", "duplicate", message))
-    recorded = Designation(**_of(unit), **given, recorded_by=caller.id)
-    session.add(recorded)
+    session.add(Designation(**_of(unit), **given, recorded_by=caller.id))
     await session.flush()
-    return recorded
 
 
 async def withdraw(session: AsyncSession, caller: Caller, number: int, reason: str) -> None:

@@ -16,7 +16,7 @@ import asyncpg
 import msgspec
 
 from app.domain.refusals import Absent, Complaint
-from app.domain.units import KEY_PATTERN, NATION
+from app.domain.units import KEY_PATTERN, KNOWN_FROM, NATION, VIETNAM
 from app.rules.errors import Text
 from app.rules.facts import printable
 
@@ -70,8 +70,7 @@ SOURCE: Final = f"""
   LEFT JOIN unit_version c ON c.unit_id = cu.id AND {_COVERS.format("c")}
  WHERE {_COVERS.format("v")}
 """
-_KNOWN_FROM: Final = datetime.date(2025, 1, 1)
-_VIETNAM: Final = {"unit": NATION, "code": NATION, "level": "nation", "name": "Việt Nam"}
+_VIETNAM: Final = {"unit": NATION, "code": NATION, "level": "nation", "name": VIETNAM}
 
 
 def found(row: asyncpg.Record, day: datetime.date) -> Found:
@@ -98,8 +97,8 @@ def found(row: asyncpg.Record, day: datetime.date) -> Found:
         "path": path,
         "valid_from": row["valid_from"],
         "valid_to": row["valid_to"],
-        "exact": day >= _KNOWN_FROM,
-        "known_from": _KNOWN_FROM,
+        "exact": day >= KNOWN_FROM,
+        "known_from": KNOWN_FROM,
         "legal_basis": row["legal_basis"],
         "point": None
         if latitude is None

