@@ -12,6 +12,7 @@ from app.api.answers import json_bytes, manners
 from app.api.deps import Data, Reader, Rules
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
+from app.api.problems import refusal
 from app.api.shapes import Day, Fact, Strict, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import UnitType
@@ -19,7 +20,10 @@ from app.api.verdict_shapes import Texts, Verdict
 from app.database import Database
 from app.domain import scope, unit_lookup
 from app.domain.previews import Described, Subject, judge
+from app.domain.refusals import Complaint
+from app.domain.unit_lookup import Found
 from app.domain.units import CODE_PATTERN
+from app.rules.errors import Text
 from app.rules.explain import explain
 from app.rules.registry import Registry
 from app.rules.verdict import Designation
@@ -130,5 +134,14 @@ async def _placed(data: Database, rules: Registry, ruleset: str, subject: Subjec
         # A hamlet need not be in the register: it lies where its commune lies.
         place = code.partition("-")[0]
         unit = await unit_lookup.get(connection, place, subject.as_of, "/unit/code")
+        if place == code and unit.level != subject.unit.level:
+            raise refusal([Complaint("/unit/code", "wrong-level", _of_level(unit))])
         found = await scope.of(connection, entry.ruleset.scope, [unit.id])
     return msgspec.structs.replace(subject, scope=found[unit.id])
+
+
+def _of_level(unit: Found) -> Text:
+    return Text(
+        f"{unit.named} thuộc cấp {unit.level}; hãy sửa level hoặc code",
+        f"{unit.named} is of level {unit.level}; mend level or code",
+    )

@@ -37,6 +37,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, Text]]] = {
         409,
         Text("Dữ liệu kết luận bị hỏng", "What is stored of the evaluation was altered"),
     ),
+    "ruleset-damaged": (409, Text("Bản lưu bộ quy tắc bị hỏng", "The ruleset was altered")),
     "other-semantics": (409, Text("Khác phiên bản ngữ nghĩa", "Other semantics")),
     "too-many-secrets": (409, Text("Đã đủ khoá bí mật", "There are enough secrets")),
     "last-secret": (409, Text("Khoá bí mật cuối cùng", "The last secret")),

@@ -15,7 +15,7 @@ from app.api.paging import Cursor, Limit, links, page
 from app.api.problems import Problem
 from app.api.shapes import ClauseShape, DocumentShape, ReadingShape, RequiredShape, Words
 from app.api.strict import StrictRoute
-from app.domain.ruleset_snapshots import Version
+from app.domain.ruleset_snapshots import Version, damaged
 from app.rules.document import Document
 from app.rules.errors import Text
 from app.rules.explain import described, document, required, several
@@ -122,7 +122,7 @@ async def list_rulesets(
     "/{id}",
     summary="Read a ruleset",
     response_model=RulesetDetail,
-    responses=problem_responses(404, 422),
+    responses=problem_responses(404, 409, 422),
 )
 async def read_ruleset(
     request: Request,
@@ -142,6 +142,8 @@ async def read_ruleset(
     if digest is not None and (version is None or version.compiled.digest != digest):
         async with data.reading() as connection:
             version = await kept.of(connection, id, digest)
+    if version is not None and not version.intact:
+        raise damaged(id)
     if version is None:
         raise _absent(id, digest, entry)
     ruleset = version.compiled.ruleset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import asyncpg
@@ -10,16 +11,23 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.evaluations import RulesetSnapshot
+from app.domain.refusals import Complaint, Conflict
+from app.rules.errors import Text
 from app.rules.evaluate import Compiled, snapshot
+from app.rules.leaves import Check
 from app.rules.registry import Entry, Registry
-from app.rules.stored import rebuild
+from app.rules.stored import CheckMissing, Unreadable, rebuild
 
 
 class Version(msgspec.Struct, frozen=True):
-    """A ruleset under its digest, and the package it came from."""
+    """A ruleset under its digest, and the package it came from.
+
+    `intact` is false where what was stored has another digest now: somebody altered it.
+    """
 
     compiled: Compiled
     package: str
+    intact: bool = True
 
 
 _READ: Final = "SELECT package, content FROM ruleset_snapshot WHERE digest = $1 AND ruleset = $2"
@@ -37,8 +45,8 @@ class Snapshots:
     async def of(self, connection: asyncpg.Connection, ruleset: str, digest: str) -> Version | None:
         """Return a ruleset under its digest, None where there is none.
 
-        Raises SnapshotUnreadable where what was stored is no ruleset, CheckMissing where it
-        needs a check that no installed pack ships.
+        Raises Conflict where what was stored is no ruleset any more, or needs a check that no
+        installed pack ships.
         """
         entry = self._registry.entries.get(ruleset)
         if entry is not None and entry.compiled.digest == digest:
@@ -48,7 +56,11 @@ class Snapshots:
             if row is None:
                 return None
             checks = entry.parsed.pack.checks if entry else {}
-            self._known[digest] = Version(rebuild(row["content"], checks), row["package"])
+            compiled = _rebuilt(row["content"], checks, ruleset)
+            version = Version(compiled, row["package"], compiled.digest == digest)
+            if not version.intact:
+                return version  # it may be mended
+            self._known[digest] = version
         return self._known[digest]
 
     async def is_kept(self, connection: asyncpg.Connection, entry: Entry) -> bool:
@@ -57,6 +69,32 @@ class Snapshots:
         if digest not in self._kept and await connection.fetchval(_KEPT, digest):
             self._kept.add(digest)
         return digest in self._kept
+
+
+def _rebuilt(content: bytes, checks: Mapping[str, Check], ruleset: str) -> Compiled:
+    try:
+        return rebuild(content, checks)
+    except CheckMissing as error:
+        message = Text(
+            f"bộ quy tắc {ruleset} cần phép kiểm tra “{error.name}” của một gói không còn được "
+            "cài; hãy cài lại gói đó",
+            f"the ruleset {ruleset} needs the check “{error.name}” of a pack that is no longer "
+            "installed; install it again",
+        )
+        raise Conflict(Complaint("/ruleset", "check-missing", message)) from error
+    except Unreadable as error:
+        raise damaged(ruleset) from error
+
+
+def damaged(ruleset: str) -> Conflict:
+    """Say that what is stored of a ruleset is not what was written."""
+    message = Text(
+        f"bản lưu của bộ quy tắc {ruleset} đã bị hỏng hoặc bị sửa; hãy báo quản trị viên để phục "
+        "hồi từ bản sao lưu",
+        f"what is stored of the ruleset {ruleset} was damaged or altered; tell the administrator, "
+        "who can restore it from a backup",
+    )
+    return Conflict(Complaint("/ruleset", "ruleset-damaged", message))
 
 
 async def keep(session: AsyncSession, entry: Entry) -> None:

@@ -14,11 +14,12 @@ from app.domain.evaluations.conduct import SOFTWARE, Kept
 from app.domain.recordings import author
 from app.domain.refusals import Absent, Complaint, Conflict
 from app.domain.ruleset_snapshots import Snapshots, Version
+from app.domain.ruleset_snapshots import damaged as ruleset_damaged
 from app.domain.territory import Territory
 from app.rules.errors import Text
 from app.rules.evaluate import Compiled
 from app.rules.explain import explain
-from app.rules.stored import CheckMissing, Unreadable, read_judgement
+from app.rules.stored import Unreadable, read_judgement
 from app.rules.verdict import Judgement
 
 
@@ -123,21 +124,10 @@ async def changes(
 async def version(
     connection: asyncpg.Connection, snapshots: Snapshots, row: asyncpg.Record
 ) -> Version:
-    """Return the ruleset that a verdict was judged by; raise Conflict where it cannot be read."""
-    try:
-        found = await snapshots.of(connection, row["ruleset"], row["digest"])
-    except CheckMissing as error:
-        message = Text(
-            f"bộ quy tắc {row['ruleset']} cần phép kiểm tra “{error.name}” của một gói không còn "
-            "được cài; hãy cài lại gói đó",
-            f"the ruleset {row['ruleset']} needs the check “{error.name}” of a pack that is no "
-            "longer installed; install it again",
-        )
-        raise Conflict(Complaint("/id", "check-missing", message)) from error
-    except Unreadable as error:
-        raise damaged(row["id"]) from error
-    if found is None:
-        raise damaged(row["id"])
+    """Return the ruleset that a verdict was judged by, as it was; raise Conflict otherwise."""
+    found = await snapshots.of(connection, row["ruleset"], row["digest"])
+    if found is None or not found.intact:
+        raise ruleset_damaged(row["ruleset"])
     return found
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from app.domain.evaluations import reading
 from app.domain.refusals import Complaint, Conflict, pointer
-from app.domain.ruleset_snapshots import Snapshots
+from app.domain.ruleset_snapshots import Snapshots, damaged
 from app.domain.territory import Territory
 from app.domain.values import fact_of
 from app.rules.errors import Text
@@ -35,7 +35,9 @@ async def replay(
     stored = reading.judgement(row)
     if stored.semantics != SEMANTICS:
         raise _other_semantics(stored.semantics)
-    version = await reading.version(connection, snapshots, row)
+    version = await snapshots.of(connection, row["ruleset"], row["digest"])
+    if version is None:
+        raise damaged(row["ruleset"])
     try:
         inputs = read_inputs(row["inputs"])
     except Unreadable as error:
