@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import asyncpg
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -33,6 +34,7 @@ from app.domain.evaluations.reading import Wanted
 from app.domain.filters import Narrowing, narrow
 from app.domain.previews import unknown_ruleset
 from app.domain.refusals import Complaint
+from app.domain.ruleset_snapshots import was_used
 from app.rules.registry import Registry
 from app.rules.vocabulary import Outcome
 
@@ -127,9 +129,9 @@ async def list_evaluations(
 ) -> Response:
     """List verdicts of one's territory without their criteria, the newest first.
 
-    With `updated_since` the oldest first, in the order in which they came on record.
+    With `updated_since` the oldest first, in the order in which they came on record. Verdicts
+    that cannot be read any more are named under `damaged`.
     """
-    _check_ruleset(rules, ruleset)
     said = period.text if period else None
     filters = {
         "list": "evaluations", "unit": unit, "under": under, "ruleset": ruleset,
@@ -142,6 +144,8 @@ async def list_evaluations(
         after = read_position(cursor, filters)
         await recordings.number(data)
     async with data.reading() as connection:
+        if ruleset is not None and ruleset not in rules.entries:
+            await _check_used(connection, rules, ruleset)
         narrowing = Narrowing(today(), unit, under, on, period)
         narrowed = await narrow(connection, caller.territory, narrowing)
         wanted = Wanted(
@@ -155,8 +159,9 @@ async def list_evaluations(
         endless = updated_since is not None
         place = reading.position if endless else reading.number
         shown, following = cut(rows, place, limit, filters, endless=endless)
-        items = [await reading.summarised(connection, kept, row, language) for row in shown]
-    return answer(request, {"items": items, "next": following}, language, links(request, following))
+        items, damaged = await reading.summarised(connection, kept, shown, language)
+    body = {"items": items, "next": following, "damaged": damaged}
+    return answer(request, body, language, links(request, following))
 
 
 @router.get(
@@ -181,7 +186,8 @@ async def read_evaluation(
     return answer(request, reading.document(version.compiled, row, language, texts), language)
 
 
-def _check_ruleset(rules: Registry, ruleset: str | None) -> None:
-    if ruleset is not None and ruleset not in rules.entries:
+async def _check_used(connection: asyncpg.Connection, rules: Registry, ruleset: str) -> None:
+    """Refuse a ruleset that is neither installed nor behind any verdict on record."""
+    if not await was_used(connection, ruleset):
         message = unknown_ruleset(rules, ruleset)
         raise refusal([Complaint("/ruleset", "unknown-ruleset", message)])

@@ -33,7 +33,7 @@ class RulesetInShort(BaseModel):
 
 
 class GapShape(BaseModel):
-    """A criterion that is not met, and how much more is needed."""
+    """A criterion that is not met, and how much more is needed where that is a number."""
 
     criterion: str
     text: Words
@@ -41,7 +41,7 @@ class GapShape(BaseModel):
     indicator: str | None
     observed: Observed | None
     required: RequiredShape | None
-    gap: Gap
+    gap: Gap | None
 
 
 class MissingShape(BaseModel):

@@ -157,11 +157,20 @@ class VerdictSummary(BaseModel):
     semantics: int
 
 
+class DamagedVerdict(BaseModel):
+    """A verdict that cannot be read any more, and why."""
+
+    id: int
+    code: str
+    message: str
+
+
 class VerdictPage(BaseModel):
     """One page of verdicts."""
 
     items: list[VerdictSummary]
     next: str | None
+    damaged: list[DamagedVerdict]
 
 
 class VerdictList(BaseModel):

@@ -31,6 +31,7 @@ class Version(msgspec.Struct, frozen=True):
 
 
 _READ: Final = "SELECT package, content FROM ruleset_snapshot WHERE digest = $1 AND ruleset = $2"
+_USED: Final = "SELECT EXISTS (SELECT FROM ruleset_snapshot WHERE ruleset = $1)"
 _KEPT: Final = "SELECT EXISTS (SELECT FROM ruleset_snapshot WHERE digest = $1)"
 
 
@@ -95,6 +96,11 @@ def damaged(ruleset: str) -> Conflict:
         "who can restore it from a backup",
     )
     return Conflict(Complaint("/ruleset", "ruleset-damaged", message))
+
+
+async def was_used(connection: asyncpg.Connection, ruleset: str) -> bool:
+    """Tell whether any verdict on record may rest on a ruleset with this id."""
+    return bool(await connection.fetchval(_USED, ruleset))
 
 
 async def keep(session: AsyncSession, entry: Entry) -> None:

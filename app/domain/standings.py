@@ -20,7 +20,7 @@ from app.rules.explain import explain
 from app.rules.period import Period
 from app.rules.registry import Registry
 from app.rules.verdict import Inputs
-from app.rules.vocabulary import NOT_APPLICABLE, UNDETERMINED
+from app.rules.vocabulary import NOT_APPLICABLE, NOT_MET, UNDETERMINED
 from app.rules.what_if import Step, steps
 
 # Reasons that a value would end: it is not there, or what is there is not enough.
@@ -82,7 +82,9 @@ def _shown(one: Standing, registry: Registry, language: str) -> dict[str, Any]:
     return {
         "ruleset": {name: verdict["ruleset"][name] for name in _NAMED},
         **{name: verdict[name] for name in head},
-        "gaps": [_gap(leaf) for leaf in _leaves(verdict["criteria"]) if leaf["gap"]],
+        "gaps": [
+            _gap(leaf) for leaf in _leaves(verdict["criteria"]) if leaf["outcome"] == NOT_MET
+        ],
         "missing": [
             _missing(leaf) for leaf in _leaves(verdict["criteria"])
             if leaf["outcome"] == UNDETERMINED and _WANTING & set(leaf["reasons"])

@@ -116,7 +116,7 @@ def downgrade() -> None:
 
 
 def _place() -> list[sa.Column[int]]:
-    """Return where a row lay when it was written; without foreign keys, see ADR 0018."""
+    """Return where a row lay when it was written; without foreign keys, see ADR 0019."""
     return [
         sa.Column("unit_id", sa.Integer(), nullable=False),
         sa.Column("district_id", sa.Integer(), nullable=True),

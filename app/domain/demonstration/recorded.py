@@ -28,7 +28,6 @@ from app.domain.values.entries import Entry, Placed
 from app.domain.values.recording import record
 from app.rules.facts import Fact, Ratio
 from app.rules.period import Period
-from app.rules.registry import Entry as Installed
 from app.rules.registry import Registry
 
 Progress = Callable[[str, int, int], None]
@@ -63,7 +62,12 @@ CHAPTERS: Final = (
     Chapter("86", 2025, ("bnn3445.selection.smart", "travinh.commune")),
     Chapter("86", 2025, ("travinh.hamlet",), "hamlet"),
 )
-_ABOVE: Final = (("bnn3445.province", "25"), ("bnn3445.province", "86"), ("qd924.nation", "VN"))
+_ABOVE: Final = (
+    ("bnn3445.province", "25"),
+    ("bnn3445.province", "86"),
+    ("travinh.province", "86"),
+    ("qd924.nation", "VN"),
+)
 # Stated of the nation as met by nearly all, whatever communes reported: a contradiction to see.
 _STATED: Final = ("communes_ntm_8_4_rate", Ratio(denominator=2621, numerator=2619))
 _STATE: Final = """
@@ -174,26 +178,27 @@ async def _verdicts(
     ]
     year = CHAPTERS[1]
     wishes += [Wish(id_, [place], year.period, year.day, year.day) for id_, place in _ABOVE]
-    total, done = sum(len(wish.places) for wish in wishes), 0
+    async with database.reading() as connection:
+        bound = [await _bound(connection, registry, wish) for wish in wishes]
+    total, done = sum(len(wish.places) for wish in bound), 0
     found: dict[tuple[str, str], list[Conducted]] = {}
     async with database.transaction() as session:
-        for wish in wishes:
-            entry = registry.entries[wish.ruleset]
+        for wish in bound:
             async with database.reading() as connection:
-                bound = await _bound(connection, entry, wish)
-                _, conducted = await conduct.conduct(connection, registry, EVERYWHERE, bound)
+                entry, conducted = await conduct.conduct(connection, registry, EVERYWHERE, wish)
             await conduct.store(session, None, entry, conducted)
             found.setdefault((wish.ruleset, wish.period.text), []).extend(conducted)
-            done += len(wish.places)
+            done += len(conducted)
             progress("evaluating", done, total)
     return found
 
 
-async def _bound(connection: asyncpg.Connection, entry: Installed, wish: Wish) -> Wish:
+async def _bound(connection: asyncpg.Connection, registry: Registry, wish: Wish) -> Wish:
     """Return the wish without units that the document does not speak of."""
+    bounds = registry.entries[wish.ruleset].ruleset.scope
     meant = [Meant(place, wish.period, wish.on) for place in wish.places]
     units = await unit_periods.resolve(connection, meant)
     clear = {one.place: unit_periods.clear(units[one]).id for one in meant}
-    scopes = await scope.of(connection, entry.ruleset.scope, list(clear.values()))
+    scopes = await scope.of(connection, bounds, list(clear.values()))
     places = [place for place, id_ in clear.items() if scopes[id_] != scope.OUT]
     return msgspec.structs.replace(wish, places=places)

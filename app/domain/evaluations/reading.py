@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -164,11 +164,22 @@ def kept(compiled: Compiled, one: Kept, language: str, texts: bool) -> dict[str,
 
 
 async def summarised(
-    connection: asyncpg.Connection, snapshots: Snapshots, row: asyncpg.Record, language: str
-) -> dict[str, Any]:
-    """Return a verdict on record as lists show it."""
-    compiled = (await version(connection, snapshots, row)).compiled
-    return summary(document(compiled, row, language, texts=False))
+    connection: asyncpg.Connection,
+    snapshots: Snapshots,
+    rows: Sequence[asyncpg.Record],
+    language: str,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return verdicts as lists show them, and those that cannot be read, with the reason."""
+    items, damaged = [], []
+    for row in rows:
+        try:
+            compiled = (await version(connection, snapshots, row)).compiled
+            items.append(summary(document(compiled, row, language, texts=False)))
+        except Conflict as error:  # one of them must not hide all the others
+            complaint = error.complaint
+            message = getattr(complaint.message, language)
+            damaged.append({"id": row["id"], "code": complaint.code, "message": message})
+    return items, damaged
 
 
 def number(row: asyncpg.Record) -> list[str]:

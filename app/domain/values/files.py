@@ -20,7 +20,7 @@ from app.domain.values.entries import (
     has_only_text,
     place,
 )
-from app.domain.values.recording import current, record, says_the_same
+from app.domain.values.recording import current, is_live, record, says_the_same
 from app.rules.errors import FactError, Text
 from app.rules.facts import check_sound, read_fact
 from app.rules.registry import Registry
@@ -81,7 +81,7 @@ async def check(
     good = [one for one in placed if lines[one.entry.number].line not in bad]
     known = await current(connection, good)
     fresh = [one for one in good if one.key not in known or not says_the_same(one, known[one.key])]
-    superseding = sum(one.key in known for one in fresh)
+    superseding = sum(one.key in known and is_live(known[one.key]) for one in fresh)
     return Checked(rows, fresh, superseding, len(good) - len(fresh), sorted(complaints, key=_order))
 
 

@@ -126,6 +126,15 @@ async def get(
     return row, shown(row, row["status"])
 
 
+class Event(msgspec.Struct, frozen=True):
+    """What happened to a value after it was recorded."""
+
+    status: str
+    reason: str
+    at: datetime.datetime
+    by: str
+
+
 _HISTORY: Final = f"""
 SELECT {SHOWN_COLUMNS}, {_STATUS} AS status,
        (SELECT json_agg(json_build_object('status', e.status, 'reason', e.reason, 'at',
@@ -147,6 +156,7 @@ async def history(
         _HISTORY, value["unit_id"], value["indicator"], value["period"], after, limit
     )
     return [
-        shown(row, row["status"]) | {"events": msgspec.json.decode(row["events"] or "[]")}
+        shown(row, row["status"])
+        | {"events": msgspec.json.decode(row["events"] or "[]", type=list[Event])}
         for row in rows
     ]

@@ -139,10 +139,15 @@ async def current(
     return {(row["unit_id"], row["indicator"], row["period"]): row for row in rows}
 
 
+def is_live(row: asyncpg.Record) -> bool:
+    """Tell whether the current value counts, or was retracted."""
+    return bool(row["status"] == REPORTED)
+
+
 def says_the_same(placed: Placed, row: asyncpg.Record) -> bool:
     """Tell whether an entry repeats the value on record, in everything it says."""
     entry = placed.entry
-    return row["status"] == REPORTED and (
+    return is_live(row) and (
         entry.fact, type(entry.fact), entry.source, entry.measured_on, entry.note
     ) == (
         fact_of(row), type(fact_of(row)), row["source"], row["measured_on"], row["note"]
