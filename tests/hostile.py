@@ -509,6 +509,7 @@ class Operation(NamedTuple):
     status: int = 200
     form: bool = False
     query: str = ""  # parameters that must be given
+    csv: bool = False
 
     @property
     def name(self) -> str:
@@ -558,7 +559,10 @@ class Operation(NamedTuple):
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """Call it as it wants to be called."""
-        content = {"data": self.body} if self.form else {"json": self.body}
+        content: dict[str, Any] = {"data": self.body} if self.form else {"json": self.body}
+        if self.csv:
+            content = {"content": self.body.encode()}
+            headers = {"content-type": "text/csv", **(headers or {})}
         request = caller.build_request(self.method, self.url(query), headers=headers, **content)
         if self.form:
             request.headers.pop("authorization", None)  # a client authenticates in one way only
@@ -624,6 +628,10 @@ VALUE: Final[dict[str, Any]] = {
     "measured_on": "2025-12-01",
     "note": "rà soát cuối năm",
 }
+FILE: Final = (
+    "unit,on,period,indicator,value,numerator,denominator,source,measured_on,note\n"
+    f"{TODAY_COMMUNE},2025-08-01,2025,digital_healthcare_services,true,,,Báo cáo 13/BC-UBND,,\n"
+)
 EVALUATION: Final[dict[str, Any]] = {
     "ruleset": "phutho.commune",
     "unit": TODAY_COMMUNE,
@@ -675,6 +683,7 @@ OPERATIONS: Final = (
     Operation("GET", f"{_VALUE}/history", "/v1/values/1/history"),
     Operation("POST", f"{_VALUE}/retract", "/v1/values/1/retract", "values:write",
               {"reason": "ghi nhầm số"}),
+    Operation("POST", "/v1/values/import", "/v1/values/import", "values:write", FILE, csv=True),
     Operation("GET", "/v1/units", "/v1/units"),
     Operation("POST", "/v1/units/resolve", "/v1/units/resolve", body={"items": [ASKED]}),
     Operation("GET", "/v1/units/{code}", "/v1/units/86"),
@@ -709,7 +718,9 @@ OPERATIONS: Final = (
 )  # fmt: skip
 GUARDED: Final = tuple(one for one in OPERATIONS if one.scope)
 # Operations that take JSON; those that write something are refused without a trace.
-TAKING: Final = tuple(one for one in OPERATIONS if one.body is not None and not one.form)
+TAKING: Final = tuple(
+    one for one in OPERATIONS if one.body is not None and not (one.form or one.csv)
+)
 NEW_TAKING: Final = tuple(one for one in TAKING if one.body is not VALID)
 
 # --- what is wrong in a field, by what the field wants --------------------------------------------

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import asyncpg
+import httpx
 import pytest
 from conftest import calling, environment, script, shipped
 from pydantic import SecretStr
@@ -168,7 +169,33 @@ async def filled(settings: Settings, database: Database) -> Known:
         ):
             answer = await http.request(method, path, json=body)
             assert answer.status_code == status, answer.text
+        await measured_and_judged(http)
     return Known(made["client_id"], made["client_secret"])
+
+
+async def measured_and_judged(http: httpx.AsyncClient) -> None:
+    """Put values and verdicts on record: followed, retracted, and read by members."""
+    common = {"unit": "07894", "on": "2025-08-01", "period": "2025", "source": "BC 1/BC-UBND"}
+    rate = {"numerator": 850, "denominator": 1000}
+    first = {**common, "indicator": "adults_smartphone_internet_rate", "value": rate}
+    second = {**common, "indicator": "digital_teaching_services", "value": True, "note": "thử"}
+    third = {**common, "indicator": "smart_contents_implemented", "value": ["a1", "b1"]}
+    later = {**first, "value": {**rate, "numerator": 860}}
+    judged = {"ruleset": "phutho.commune", "period": "2025", "on": "2025-08-01"}
+    members = {"ruleset": "travinh.province", "unit": "84", "period": "2024"}
+
+    async def send(path: str, body: object, status: int = 201) -> Any:
+        answer = await http.post(path, json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    recorded = await send("/v1/values", {"values": [first, second, third]})
+    await send("/v1/evaluations", judged | {"unit": "07894"})
+    await send("/v1/values", {"values": [later]})
+    number = recorded["items"][1]["id"]
+    await send(f"/v1/values/{number}/retract", {"reason": "nhầm"}, 200)
+    await send("/v1/evaluations", judged | {"units": ["07894"]})
+    await send("/v1/evaluations", members)
 
 
 ASKED: Mapping[str, tuple[str, ...]] = {
@@ -214,6 +241,29 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "/v1/communes/07894/hamlets?on=2025-02-01",
     ),
     "/v1/designations": ("/v1/designations", "/v1/designations?model=smart&on=2024-01-01"),
+    "/v1/values": (
+        "/v1/values",
+        "/v1/values?status=retracted",
+        "/v1/values?updated_since=2025-01-01T00:00:00Z",
+        "/v1/values?unit=07894&on=2025-08-01&with_predecessors=true",
+    ),
+    "/v1/values/{id}": tuple(f"/v1/values/{number}" for number in range(1, 6)),
+    "/v1/values/{id}/history": tuple(f"/v1/values/{number}/history" for number in range(1, 6)),
+    "/v1/evaluations": (
+        "/v1/evaluations",
+        "/v1/evaluations?latest=true&under=25",
+        "/v1/evaluations?updated_since=2025-01-01T00:00:00Z",
+    ),
+    "/v1/evaluations/{id}": tuple(f"/v1/evaluations/{number}" for number in range(1, 5)),
+    "/v1/evaluations/{id}/members": (
+        "/v1/evaluations/3/members?criterion=travinh.province.1b.1",
+        "/v1/evaluations/1/members?criterion=phutho.1.1.1",
+    ),
+    "/v1/evaluations/{id}/compare/{other}": (
+        "/v1/evaluations/1/compare/2",
+        "/v1/evaluations/3/compare/1",
+    ),
+    "/v1/communes/{code}/standing": ("/v1/communes/07894/standing?period=2025&on=2025-08-01",),
     "/v1/clients": ("/v1/clients", "/v1/clients?limit=1"),
     "/v1/clients/{client_id}": ("/v1/clients/{client_id}", "/v1/clients/ntm-0000000000000000"),
 }
@@ -230,7 +280,7 @@ MEANT = [
 async def answers(
     settings: Settings, database: Database, client_id: str
 ) -> dict[str, tuple[int, bytes]]:
-    """Return status and body of every GET route, and of some resolving, for several units."""
+    """Return status and body of every GET route, of some resolving, and of every replay."""
     app = create_app(settings, shipped(), database)
     known = {path for path, operations in app.openapi()["paths"].items() if "get" in operations}
     missing = sorted(known - set(ASKED))
@@ -243,6 +293,10 @@ async def answers(
             found[path] = (answer.status_code, answer.content)
         resolved = await http.post("/v1/units/resolve", json=MEANT)
         found["resolve"] = (resolved.status_code, resolved.content)
+        for number in range(1, 4):
+            path = f"/v1/evaluations/{number}/replay"
+            replayed = await http.post(path)
+            found[path] = (replayed.status_code, replayed.content)
     return found
 
 

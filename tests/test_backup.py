@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import Ntm, clone, run_here
+from conftest import Ntm, calling, clone, run_here, shipped
 from running import (
     Known,
     answers,
@@ -19,12 +19,15 @@ from running import (
     execute,
     filled,
     in_database,
+    measured_and_judged,
     owner_of,
     settings_of,
 )
 
-from app.database import OWNER, backup, schema
+from app.database import OWNER, Database, backup, schema
+from app.domain.clients import SCOPES
 from app.embedded import Embedded
+from app.main import create_app
 from app.settings import Settings
 
 NUMBERS = itertools.count()
@@ -101,6 +104,14 @@ def answered(copied: Copied, keys: Path, known: Known) -> dict[str, tuple[int, b
     return in_database(settings, lambda database: answers(settings, database, known.client_id))
 
 
+async def again(copied: Copied, database: Database, known: Known) -> None:
+    """Record once more what `filled` recorded of values and verdicts."""
+    app = create_app(copied.settings, shipped(), database)
+    token = app.state.tokens.issue(known.client_id, list(SCOPES))
+    async with calling(app, token=token) as http:
+        await measured_and_judged(http)
+
+
 def test_a_restored_database_answers_byte_for_byte_as_the_original(
     original: Original, copy: Copy, ntm: Ntm, tmp_path: Path
 ) -> None:
@@ -114,6 +125,9 @@ def test_a_restored_database_answers_byte_for_byte_as_the_original(
     keys = tmp_path / "keys.json"
     found = [answered(one, keys, original.known) for one in (first, second)]
     assert found[0] == found[1]
+    for number in range(1, 4):
+        assert found[1][f"/v1/evaluations/{number}/replay"] == (200, b'{"same":true}')
+    assert {found[1][f"/v1/values/{number}"][0] for number in range(1, 5)} == {200}
     in_database(second.settings, schema.check_service)
     assert in_database(second.settings, schema.drift) is None
 
@@ -125,7 +139,12 @@ def test_a_restored_database_can_be_written_to_where_the_original_stopped(
     assert ntm("db", "restore", original.file, env=copied.env).code == 0
     made = ntm("clients", "add", "Một", "--territory", "25", "--scope", "read", env=copied.env)
     assert made.code == 0, made.err
-    assert contents(copied.url)["client"][0] == original.contents["client"][0] + 1
+    in_database(copied.settings, lambda database: again(copied, database, original.known))
+    after = contents(copied.url)
+    assert after["client"][0] == original.contents["client"][0] + 1
+    for table in ("value", "value_event", "recording", "evaluation"):
+        assert after[table][0] == 2 * original.contents[table][0], table
+    assert after["ruleset_snapshot"] == original.contents["ruleset_snapshot"]
 
 
 def test_what_was_there_before_is_kept_and_can_be_restored_again(

@@ -647,6 +647,11 @@ def test_the_demonstration_is_shown_with_a_client_that_gets_a_token(
         asked = re.search(r'"http://127\.0\.0\.1:\d+(/v1/\S+)"', said)
         assert asked
         assert first.ask("GET", asked[1], headers=first.bearer(known))[0] == 200
+        status, _, body = first.ask("GET", "/v1/values?limit=500", headers=first.bearer(known))
+        assert status == 200, body
+        sources = [one["source"] for one in json.loads(body)["items"]]
+        assert len(sources) == 500
+        assert all("synthetic" in source for source in sources)
         recipe = re.search(r"TOKEN=.*?\ncurl [^\n]*", said, re.DOTALL)
         assert recipe
         if shutil.which("curl") and shutil.which("bash"):
@@ -657,7 +662,8 @@ def test_the_demonstration_is_shown_with_a_client_that_gets_a_token(
                 check=False,
             )
             assert ran.returncode == 0, ran.stderr
-            assert json.loads(ran.stdout)["code"] == "25"
+            found = json.loads(ran.stdout)["items"]
+            assert {one["ruleset"]["id"] for one in found} == {"phutho.commune"}
     with serving(tmp_path, "--demo", env=env) as second:
         again = shown(second)
         assert again.client_id == known.client_id

@@ -15,10 +15,13 @@ import pytest
 from conftest import HERE, PREVIEW, Described, problem
 from hostile import (
     BODIES,
+    COUNTING,
     FIELDS,
+    FILE,
     FORMS,
     GETS,
     GUARDED,
+    MEMBERS_EVALUATION,
     NASTY,
     NASTY_KEYS,
     NEW_TAKING,
@@ -26,6 +29,7 @@ from hostile import (
     SEGMENTS,
     TODAY_COMMUNE,
     VALID,
+    VALUE,
     VALUES,
     Hostile,
     Operation,
@@ -33,6 +37,8 @@ from hostile import (
     Read,
     altered,
     new_designation,
+    new_evaluation,
+    new_value,
     places,
     sent,
     shortened,
@@ -314,6 +320,12 @@ TABLES = (
     "designation_withdrawal",
     "client",
     "client_secret",
+    "recording",
+    "value",
+    "value_event",
+    "current_value",
+    "ruleset_snapshot",
+    "evaluation",
 )
 taking = pytest.mark.parametrize("route", NEW_TAKING, ids=lambda route: route.name)
 
@@ -389,16 +401,19 @@ async def test_a_body_that_is_no_json_or_no_object_of_ours_is_refused(
 async def test_a_body_that_lacks_what_must_be_there_is_refused(
     client: httpx.AsyncClient, described: Described, route: Operation
 ) -> None:
-    may_lack = {"to", "date"}
+    may_lack = {"to", "date", "on", "as_of", "measured_on", "note"}
     for place in FIELDS[route.name]:
-        if len(place) > 1 or place[-1] in may_lack:
+        if len(place) > 1 or place[-1] in may_lack or place[-1] not in route.body:
             continue
         answer = await client.request(
             route.method, route.path, content=sent(shortened(route.body, place)), headers=JSON
         )
         found = problem(answer)
         assert (answer.status_code, found["code"]) == (422, "missing-field"), place
-        assert [one["pointer"] for one in found["errors"]] == [spelled(place)]
+        wanted = (
+            "" if (route.name, place) == ("POST /v1/evaluations", ("unit",)) else spelled(place)
+        )
+        assert [one["pointer"] for one in found["errors"]] == [wanted]  # "": it or `units`
         described.judge(answer)
 
 
@@ -493,22 +508,42 @@ async def test_a_path_that_names_nothing_is_refused(
         assert len(answer.content) < 40_000
 
 
+NUMBERED = (
+    ("POST", "/v1/designations/{}/withdraw"),
+    ("GET", "/v1/values/{}"),
+    ("GET", "/v1/values/{}/history"),
+    ("POST", "/v1/values/{}/retract"),
+    ("GET", "/v1/evaluations/{}"),
+    ("POST", "/v1/evaluations/{}/replay"),
+    ("GET", f"/v1/evaluations/{{}}/members?criterion={COUNTING}"),
+    ("GET", "/v1/evaluations/{}/compare/1"),
+    ("GET", "/v1/evaluations/1/compare/{}"),
+)
+
+
+@pytest.mark.parametrize(("method", "address"), NUMBERED)
 async def test_a_number_in_a_path_has_one_spelling(
-    client: httpx.AsyncClient, database: Database
+    client: httpx.AsyncClient, database: Database, method: str, address: str
 ) -> None:
-    number = str(await new_designation(client))
+    if "designations" in address:
+        number = str(await new_designation(client))
+    elif "values" in address:
+        number = str(await new_value(client))
+    else:
+        number = str(await new_evaluation(client, MEMBERS_EVALUATION))
     before = await _rows(database)
     for spelling in (
         f"+{number}", f"-{number}", f"0{number}", f"{number}.0", f"%20{number}", f"{number}%0a",
         f"{number}%20", f"{number[0]}_{number[1:]}", f"{number}e0", number + "%00",
         number.translate(str.maketrans("0123456789", "０１２３４５６７８９")),
     ):  # fmt: skip
-        url = f"/v1/designations/{spelling}/withdraw"
-        answer = await client.post(url, json={"reason": "ghi nhầm"})
+        body = None if method == "GET" or "replay" in address else {"reason": "ghi nhầm"}
+        answer = await client.request(method, address.format(spelling), json=body)
         assert answer.status_code in (404, 422), (spelling, answer.text)
         problem(answer)
     assert await _rows(database) == before
-    assert (await client.get("/v1/designations?limit=500")).status_code == 200
+    for url in ("/v1/designations", "/v1/values", "/v1/evaluations"):
+        assert (await client.get(f"{url}?limit=500")).status_code == 200
 
 
 @pytest.mark.usefixtures("_nothing_stored")
@@ -522,12 +557,13 @@ async def test_nonsense_in_a_query_parameter_is_answered_or_refused(
         for value in VALUES:
             if route.method != "GET" and value in ("", "true"):
                 continue  # a good one for some
-            url = f"{route.path}?{name}={value}"
+            url = route.url(f"{name}={value}")
             if route.method == "GET":
                 answer = await client.get(url)
                 assert answer.status_code in (200, 404, 422), (url[:80], answer.text[:300])
             else:
-                answer = await client.request(route.method, url, json={})
+                headers = {"content-type": "text/csv"} if route.csv else JSON
+                answer = await client.request(route.method, url, content=b"{}", headers=headers)
                 assert answer.status_code in (404, 422), (url[:80], answer.text[:300])
             described.judge(answer)
             if answer.status_code != 200:
@@ -535,11 +571,17 @@ async def test_nonsense_in_a_query_parameter_is_answered_or_refused(
                 assert [one["pointer"] for one in found["errors"]][:1] != [""], url[:80]
 
 
-READS_OF_A_DAY = tuple(
-    one.path
-    for one in GUARDED
-    if one.method == "GET"
-    and one.template.startswith(("/v1/units", "/v1/comm", "/v1/designations"))
+READS_OF_A_DAY = (
+    *(
+        one.url()
+        for one in GUARDED
+        if one.method == "GET"
+        and one.template.startswith(("/v1/units", "/v1/comm", "/v1/designations"))
+    ),
+    "/v1/values",
+    f"/v1/values?unit={TODAY_COMMUNE}",
+    "/v1/evaluations",
+    f"/v1/evaluations?unit={TODAY_COMMUNE}&period=2026",
 )
 
 
@@ -552,15 +594,17 @@ async def test_a_day_that_is_none_is_refused(
                 "２０２５-０８-０１", "٢٠٢٥-٠٨-٠١",
                 "2025-08-01T00:00:00", "2025-08-01%0A", "%202025-08-01", "2025-08-01%00",
                 "0", "1754006400", "x" * 10_000):  # fmt: skip
-        vi, en, status = await _both(client, "GET", f"{path}?on={day}", None)
+        url = f"{path}{'&' if '?' in path else '?'}on={day}"
+        vi, en, status = await _both(client, "GET", url, None)
         text = "%00" in day
         assert (status, vi["code"]) == (422, "invalid-text" if text else "wrong-type"), day
         assert [one["pointer"] for one in vi["errors"]] == ["/on"]
         for found in (vi, en):
             assert ("NUL" if text else "YYYY-MM-DD") in found["detail"]
     for day in ("1900-01-01", "2199-12-31"):
-        answer = await client.get(f"{path}?on={day}")
-        assert answer.status_code in (200, 404), answer.text
+        answer = await client.get(f"{path}{'&' if '?' in path else '?'}on={day}")
+        # A day that is one may lie outside the period asked for.
+        assert answer.status_code in ((200, 404, 422) if "period" in path else (200, 404))
         described.judge(answer)
 
 
@@ -572,6 +616,10 @@ async def test_a_day_that_is_none_is_refused(
         ("/v1/communes", "under"),
         ("/v1/communes.geojson", "under"),
         ("/v1/designations", "under"),
+        ("/v1/values", "under"),
+        ("/v1/values", "unit"),
+        ("/v1/evaluations", "under"),
+        ("/v1/evaluations", "unit"),
     ],
 )
 async def test_a_unit_above_that_is_none_is_refused_by_name(
@@ -660,6 +708,10 @@ async def test_names_that_mean_nothing_are_resolved_to_nothing(
 @pytest.mark.parametrize(
     ("method", "path", "field", "more"),
     [
+        ("PUT", f"/v1/communes/{TODAY_COMMUNE}/values/2025/commune_website_exists", "source",
+         {"value": True, "on": "2025-08-01"}),
+        ("PUT", f"/v1/communes/{TODAY_COMMUNE}/values/2025/commune_website_exists", "note",
+         {"value": True, "on": "2025-08-01", "source": "x"}),
         ("POST", f"/v1/communes/{TODAY_COMMUNE}/hamlets", "name",
          {"code": f"{TODAY_COMMUNE}-90", "type": "ap", "valid_from": "2025-08-01"}),
         ("POST", f"/v1/communes/{TODAY_COMMUNE}/designations", "decision",
@@ -667,7 +719,7 @@ async def test_names_that_mean_nothing_are_resolved_to_nothing(
         ("PUT", "/v1/units/25/identifiers/odd", "value", {}),
         ("POST", "/v1/clients", "name", {"territory": "25", "scopes": ["read"]}),
     ],
-    ids=["hamlet", "designation", "identifier", "client"],
+    ids=["source", "note", "hamlet", "designation", "identifier", "client"],
 )  # fmt: skip
 async def test_odd_text_is_stored_as_it_is_or_refused(
     client: httpx.AsyncClient,
@@ -697,6 +749,128 @@ async def test_odd_text_is_stored_as_it_is_or_refused(
             method, path, content=sent({**more, field: text}), headers=JSON
         )
         assert answer.status_code in (200, 201, 409, 422), (text, answer.text[:300])
+        described.judge(answer)
+
+
+# --- values and evaluations ----------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+@pytest.mark.parametrize("since", [
+    "", "x", "today", "2025-08-01", "2025-08-01T00:00:00", "2025-08-01T00:00Z", "1754006400",
+    "2025-08-01T25:00:00Z", "2025-08-01T00:00:60Z", "2025-02-30T00:00:00Z", "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z", "2025-08-01T00:00:00+07", "2025-08-01T00:00:00%2B25:00",
+    "2025-08-01T00:00:00+07:00", "２０２５-08-01T00:00:00Z", "2025-08-01T00:00:00Z%0A",
+    "2025-08-01T00:00:00.Z", "%00", "'%20OR%20'1'='1", "2025-08-01T00:00:00Z" * 500,
+])  # fmt: skip
+async def test_an_instant_that_is_none_is_refused_with_an_example(
+    client: httpx.AsyncClient, described: Described, since: str
+) -> None:
+    for path in ("/v1/values", "/v1/evaluations"):
+        vi, en, status = await _both(client, "GET", f"{path}?updated_since={since}", None)
+        if since == "2025-08-01T00:00:00+07:00":
+            assert "%2B" in en["detail"]  # a plus that was not escaped
+        assert (status, vi["code"]) == (422, "invalid-text" if since == "%00" else "wrong-type")
+        assert [one["pointer"] for one in vi["errors"]] == ["/updated_since"]
+        assert str(status) in described.operation("GET", path)["responses"]
+    for good in ("1900-01-01T00:00:00Z", "2199-12-31T23:59:59.999999999%2B14:00"):
+        for path in ("/v1/values", "/v1/evaluations"):
+            answer = await client.get(f"{path}?updated_since={good}&limit=1")
+            assert answer.status_code == 200, answer.text
+            described.judge(answer)
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+async def test_of_a_thousand_values_with_one_fault_none_is_recorded(
+    client: httpx.AsyncClient, described: Described
+) -> None:
+    good = [{**VALUE, "period": str(1900 + number % 200)} for number in range(999)]
+    answer = await client.post("/v1/values", json={"values": [*good, {**VALUE, "indicator": "x"}]})
+    found = problem(answer)
+    assert answer.status_code == 422
+    assert "/values/999/indicator" in [one["pointer"] for one in found["errors"]]
+    described.judge(answer)
+    assert len(answer.content) < 2_000_000
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+async def test_what_is_wrong_with_each_of_many_units_is_said_at_its_place(
+    client: httpx.AsyncClient, described: Described
+) -> None:
+    units = ["07894", "25", "99999", "07894", "commune-00000"]
+    body = {"ruleset": "phutho.commune", "units": units, "period": "2024"}
+    answer = await client.post("/v1/evaluations", json=body)
+    found = problem(answer)
+    described.judge(answer)
+    assert [one["pointer"] for one in found["errors"]] == [f"/units/{n}" for n in range(1, 5)]
+    both = {**body, "unit": "07894"}
+    for wrong in (both, {**body, "units": None}, {**both, "units": []}):
+        answer = await client.post("/v1/evaluations", json=wrong)
+        assert answer.status_code == 422
+        described.judge(answer)
+
+
+# Files that are none, or that say what no row may say.
+FILES: tuple[tuple[str, bytes], ...] = (
+    ("empty", b""),
+    ("white space", b" \n\n"),
+    ("NUL", b"\0" * 1_000),
+    ("NUL in a row", FILE.replace("true", "tr\0ue").encode()),
+    ("half a character", FILE.encode()[:-8] + b"\xe1\xba"),
+    ("not UTF-8", b"\xff\xfe" + FILE.encode()),
+    ("utf-16", FILE.encode("utf-16")),
+    ("JSON", b'{"values": []}'),
+    ("a zip", b"PK\x03\x04" + b"\0" * 100),
+    ("other columns", b"a,b,c\n1,2,3\n"),
+    ("a column twice", FILE.replace("unit,on", "unit,unit").encode()),
+    ("an open quote", FILE.replace("Báo", '"Báo').encode()),
+    ("a long field", FILE.replace("Báo", "x" * 200_000).encode()),
+    ("many columns", b"," * 100_000 + b"\n"),
+    ("many quotes", b'"' * 100_000),
+    ("many lines", b"\n" * 100_000 + b"x"),
+    ("one row of 20,001", FILE.encode() + FILE.partition("\n")[2].encode() * 20_000),
+    ("a formula", FILE.replace("true", "=1+1").encode()),
+    ("a fullwidth number", FILE.replace("2025,", "２０２５,").encode()),
+    ("a surrogate", FILE.encode().replace(b"true", b"\xed\xa0\x80")),
+    ("SQL", FILE.replace("digital_healthcare_services", "'; DROP TABLE value; --").encode()),
+)
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+@pytest.mark.parametrize(("name", "content"), FILES, ids=[name for name, _ in FILES])
+async def test_a_file_that_is_none_is_refused_as_a_whole(
+    client: httpx.AsyncClient, described: Described, name: str, content: bytes
+) -> None:
+    headers = {"content-type": "text/csv"}
+    vi, en, status = await _both(client, "POST", "/v1/values/import", content, **headers)
+    assert status in (400, 413, 422), name
+    assert vi["detail"] != en["detail"]
+    answer = await client.post("/v1/values/import?dry_run=true", content=content, headers=headers)
+    assert answer.status_code == status
+    described.judge(answer)
+
+
+@pytest.mark.usefixtures("_nothing_stored")
+async def test_a_file_is_read_as_csv_only_and_to_a_limit(
+    client: httpx.AsyncClient, described: Described
+) -> None:
+    for headers in (
+        {},
+        {"content-type": "text/plain"},
+        JSON,
+        {"content-type": "text/csv; charset=utf-16"},
+        {"content-type": "text/csv", "content-encoding": "gzip"},
+        {"content-type": "application/vnd.ms-excel"},
+    ):
+        content = FILE.encode()
+        answer = await client.post("/v1/values/import", content=content, headers=headers)
+        assert (answer.status_code, problem(answer)["code"]) == (415, "unsupported-media-type")
+        assert "text/csv" in problem(answer)["detail"]
+        described.judge(answer)
+    for large in (b"x" * (LARGE * 2), _chunks(LARGE * 2)):
+        headers = {"content-type": "text/csv"}
+        answer = await client.post("/v1/values/import", content=large, headers=headers)
+        assert (answer.status_code, problem(answer)["code"]) == (413, "payload-too-large")
         described.judge(answer)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from conftest import Described, Join, problem
+from unchanged import fingerprint
 from value_calls import (
     CHOSEN,
     COUNT,
@@ -26,7 +27,6 @@ from value_calls import (
     ratio,
     record,
 )
-from unchanged import fingerprint
 
 from app.database import Database
 
@@ -165,8 +165,8 @@ WRONG: list[tuple[Item, str, str]] = [
     (but(indicator=CHOSEN, value=["health", "moon"]), "/value/1", "unknown-member"),
     (but(indicator=CHOSEN, value=["health", "health"]), "/value/1", "duplicate-member"),
     (but(indicator="no_such_rate"), "/indicator", "unknown-indicator"),
-    (but(indicator="area_island", value=True), "/value", "not-a-fact"),
-    (but(indicator="central_pilot_smart", value=True), "/value", "not-a-fact"),
+    (but(indicator="area_island", value=True), "/indicator", "not-a-fact"),
+    (but(indicator="central_pilot_smart", value=True), "/indicator", "not-a-fact"),
     (but(indicator=SHARE), "/indicator", "wrong-level"),
     (but(unit="11"), "/indicator", "wrong-level"),
     (but(period="2024-13"), "/period", "invalid-period"),

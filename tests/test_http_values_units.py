@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from conftest import Described, Join, problem
+from unchanged import fingerprint
 from value_calls import (
     COUNT,
     KEYS,
@@ -24,7 +25,6 @@ from value_calls import (
     ratio,
     record,
 )
-from unchanged import fingerprint
 
 from app.database import Database
 
@@ -118,22 +118,29 @@ async def test_a_unit_that_ended_names_its_successors(
         assert "Phường Mường Thanh (03334)" in text
 
 
-async def test_a_day_outside_the_period_means_no_unit_of_it(
+async def test_a_unit_that_does_not_exist_in_the_period_is_refused(
     client: httpx.AsyncClient, database: Database
 ) -> None:
-    """`on` chooses among units of the period: a day before or after it is refused."""
+    """`on` may choose any unit that exists at some time in the period, and no other."""
     before = await fingerprint(database)
     for code, period, day in (
         ("03334", "2024", "2025-07-01"),
         ("03334", "2026", "2025-06-30"),
         ("03124", "2026", "2025-06-30"),
-        ("00919", "2024", "2025-07-01"),
-        ("00919", "2026", "2025-06-30"),
-        ("00919", "2025-H1", "2025-07-01"),
     ):
         status, found = await faults(client, entry(code, period=period, on=day))
-        assert (status, list(found)) == (422, ["/values/0/on"]), (code, period, day)
+        assert (status, found) == (422, {"/values/0/on": "unit-outside-period"}), (code, day)
     assert await fingerprint(database) == before
+
+
+async def test_a_value_lies_where_its_unit_lay_last_in_the_period(
+    client: httpx.AsyncClient,
+) -> None:
+    """`on` only chooses the unit: whatever the day, the value lies where the period has it."""
+    for day in ("2024-06-30", "2026-01-01"):
+        await record(client, entry("00925", period="2024", on=day))
+        listed = await client.get("/v1/values", params={"under": "02", "period": "2024"})
+        assert "commune-00925" in [one["unit"]["unit"] for one in listed.json()["items"]], day
 
 
 @pytest.mark.parametrize(
@@ -307,9 +314,7 @@ async def test_a_foreign_commune_is_not_put(join: Join, database: Database) -> N
 
 async def test_the_same_value_put_by_many_at_once_counts_once(client: httpx.AsyncClient) -> None:
     """Whoever comes first: one value is current afterwards, and every answer names a value."""
-    answers = await asyncio.gather(
-        *(client.put(path("03157"), json=measure()) for _ in range(16))
-    )
+    answers = await asyncio.gather(*(client.put(path("03157"), json=measure()) for _ in range(16)))
     assert {answer.status_code for answer in answers} <= {200, 201}
     kept = ids(await history(client, answers[0].json()["id"]))
     assert {answer.json()["id"] for answer in answers} == set(kept)

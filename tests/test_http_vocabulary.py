@@ -8,7 +8,19 @@ from typing import Any
 import httpx
 import pytest
 from conftest import PREVIEW, Join, problem
-from hostile import BODIES, FIELDS, GETS, OPERATIONS, VALID, altered, sent
+from hostile import (
+    BODIES,
+    EVALUATION,
+    FIELDS,
+    GETS,
+    OPERATIONS,
+    VALID,
+    VALUE,
+    altered,
+    new_evaluation,
+    new_value,
+    sent,
+)
 
 OUTCOMES = {"met", "not_met", "undetermined", "not_applicable", "no_criterion", "no_overall_rule"}
 STATUSES = {
@@ -60,6 +72,9 @@ async def test_every_word_has_a_label_in_both_languages(client: httpx.AsyncClien
         ("bases", {"explicit", "inferred", "none"}),
         ("levels", {"nation", "province", "district", "commune", "hamlet"}),
         ("kinds", {"boolean", "count", "ratio", "set", "attribute", "designation"}),
+        ("value_statuses", {"reported", "superseded", "retracted"}),
+        ("lineage_gaps", {"part", "percent_only", "no_value"}),
+        ("validities", {"standing", "stock", "flow"}),
     ],
 )
 async def test_the_words_of_answers_are_in_their_list(
@@ -122,6 +137,20 @@ async def test_codes_that_are_promised_by_name_are_in_the_vocabulary(
         "unknown-field",
         "unknown-ruleset",
         "unknown-indicator",
+        "unknown-criterion",
+        "no-members",
+        "ambiguous-unit",
+        "unit-outside-period",
+        "invalid-period",
+        "duplicate-value",
+        "duplicate-unit",
+        "ruleset-out-of-scope",
+        "value-not-found",
+        "evaluation-not-found",
+        "not-current",
+        "check-missing",
+        "evaluation-damaged",
+        "other-semantics",
         "ruleset-not-found",
         "invalid-cursor",
         "rule-check-failed",
@@ -150,6 +179,39 @@ async def test_every_word_of_a_verdict_is_in_the_vocabulary(client: httpx.AsyncC
         for outcome, reasons in _words(verdict["criteria"]):
             assert outcome in vocabulary["outcomes"]
             assert set(reasons) <= set(vocabulary["reasons"])
+
+
+async def test_every_word_of_values_and_comparisons_is_in_the_vocabulary(
+    client: httpx.AsyncClient,
+) -> None:
+    vocabulary = await _vocabulary(client)
+    number = await new_value(client)
+    first = await new_evaluation(client, EVALUATION)
+    later = await new_value(client, value={"numerator": 1, "denominator": 1000})
+    second = await new_evaluation(client, EVALUATION)
+    compared = (await client.get(f"/v1/evaluations/{first}/compare/{second}")).json()
+    causes = {one["cause"] for found in compared["differences"] for one in found["causes"]}
+    assert causes
+    assert causes <= set(vocabulary["causes"])
+    assert (
+        await client.post(f"/v1/values/{later}/retract", json={"reason": "nhầm"})
+    ).status_code == 200
+    history = (await client.get(f"/v1/values/{number}/history?limit=500")).json()["items"]
+    statuses = {one["status"] for one in history}
+    assert {"superseded", "retracted"} <= statuses <= set(vocabulary["value_statuses"])
+    unit = f"unit={VALUE['unit']}&on={VALUE['on']}"
+    found = (await client.get(f"/v1/values?{unit}&with_predecessors=true")).json()
+    gaps = {one["reason"] for added in found["computed"] for one in added["missing"]}
+    assert gaps <= set(vocabulary["lineage_gaps"])
+    url = f"/v1/communes/{VALUE['unit']}/standing?period=2025&on={VALUE['on']}"
+    standing = (await client.get(url)).json()
+    for one in standing["rulesets"]:
+        assert one["outcome"] in vocabulary["outcomes"]
+        assert one["basis"] in vocabulary["bases"]
+        assert one["applicability"]["status"] in vocabulary["statuses"]
+        assert {word for gap in one["missing"] for word in gap["reasons"]} <= set(
+            vocabulary["reasons"]
+        )
 
 
 async def test_a_criterion_forces_by_a_word_of_the_vocabulary(client: httpx.AsyncClient) -> None:

@@ -127,6 +127,15 @@ def test_the_tables_at_the_head_are_those_that_the_code_means(fresh: Fresh) -> N
         "CREATE TABLE ntm.stray (id integer)",
         "DROP TABLE ntm.designation_withdrawal",
         "ALTER TABLE ntm.lineage DROP CONSTRAINT fk_lineage_to_unit_id",
+        "ALTER TABLE ntm.value ALTER COLUMN percent TYPE numeric USING percent::numeric",
+        "ALTER TABLE ntm.value ALTER COLUMN source DROP NOT NULL",
+        "DROP INDEX ntm.ix_current_value_province_id",
+        "DROP INDEX ntm.ix_value_unit_id_indicator_period",
+        "DROP INDEX ntm.ix_recording_waiting",
+        "ALTER TABLE ntm.recording DROP CONSTRAINT uq_recording_position",
+        "ALTER TABLE ntm.evaluation DROP CONSTRAINT fk_evaluation_digest",
+        "ALTER TABLE ntm.evaluation ALTER COLUMN leaves TYPE json USING leaves::json",
+        "DROP TABLE ntm.value_event",
     ],
 )
 def test_a_planted_difference_is_noticed(planted: str, ntm: Ntm, fresh: Fresh) -> None:

@@ -74,7 +74,7 @@ async def _placed(caller: Caller, rules: Registry, data: Data, raw: dict[str, An
     read = Read()
     read.add(rules.indicators, 0, raw)
     async with data.reading() as connection:
-        placed = await entries.place(connection, caller.territory, read)
+        placed = await entries.place(connection, caller.territory, rules, read)
     if read.complaints:
         raise Refused(as_complaints(read.complaints, numbered=False))
     return placed[0]

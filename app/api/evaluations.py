@@ -16,11 +16,12 @@ from app.api.deps import Data, Kept, Reader, Rules, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.moments import PeriodIn, PeriodInQuery, UpdatedSince
+from app.api.numbers import RecordInPath
 from app.api.paging import LONG, Cursor, Limit, cut, links, read_number, read_position
 from app.api.problems import refusal
 from app.api.shapes import Day, Strict, TrueOrFalse, today
 from app.api.strict import StrictRoute
-from app.api.unit_shapes import On, Place, RecordInPath, Under, UnitInQuery
+from app.api.unit_shapes import On, Place, Under, UnitInQuery
 from app.api.verdict_shapes import (
     StoredVerdict,
     Texts,
@@ -165,7 +166,7 @@ async def list_evaluations(
 
 
 @router.get(
-    "/{id:int}",
+    "/{id:number}",
     summary="Read an evaluation",
     response_model=StoredVerdict,
     responses=problem_responses(404, 409, 422),

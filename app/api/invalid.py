@@ -32,7 +32,7 @@ def _explain(error: Mapping[str, Any], name: str) -> tuple[str, Text]:
             f"there is no field “{name}”; remove it or mend its name (see /docs)",
         )
     if kind == "missing":
-        what = "nội dung JSON", "the JSON body"
+        what = "nội dung của yêu cầu", "the body of the request"
         vi, en = what if name == "body" else (f"“{name}”", f"“{name}”")
         return "missing-field", Text(f"thiếu {vi}", f"{en} is missing")
     if kind in _MISSING:

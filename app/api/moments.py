@@ -26,6 +26,7 @@ PeriodIn = Annotated[
     WithJsonSchema({"type": "string", "pattern": PERIOD_PATTERN, "examples": ["2024"]}),
 ]
 PeriodInPath = Annotated[PeriodIn, Path(description="2024, 2024-H1, 2024-Q3 or 2024-10.")]
+PeriodWanted = Annotated[PeriodIn, Query(description="2024, 2024-H1, 2024-Q3 or 2024-10.")]
 PeriodInQuery = Annotated[PeriodIn | None, Query(description="2024, 2024-H1, 2024-Q3 or 2024-10.")]
 
 _INSTANT: Final = re.compile(

@@ -12,7 +12,6 @@ from app.api.answers import json_bytes, manners
 from app.api.deps import Data, Reader, Rules
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
-from app.api.problems import refusal
 from app.api.shapes import Day, Fact, Strict, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import UnitType
@@ -134,10 +133,11 @@ async def _placed(data: Database, rules: Registry, ruleset: str, subject: Subjec
         # A hamlet need not be in the register: it lies where its commune lies.
         place = code.partition("-")[0]
         unit = await unit_lookup.get(connection, place, subject.as_of, "/unit/code")
-        if place == code and unit.level != subject.unit.level:
-            raise refusal([Complaint("/unit/code", "wrong-level", _of_level(unit))])
         found = await scope.of(connection, entry.ruleset.scope, [unit.id])
-    return msgspec.structs.replace(subject, scope=found[unit.id])
+    wrong = []
+    if place == code and unit.level != subject.unit.level:
+        wrong.append(Complaint("/unit/code", "wrong-level", _of_level(unit)))
+    return msgspec.structs.replace(subject, scope=found[unit.id], complaints=wrong)
 
 
 def _of_level(unit: Found) -> Text:

@@ -11,10 +11,10 @@ from app.api.answers import answer, created
 from app.api.deps import Data, Kept, Reader
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
+from app.api.numbers import RecordInPath
 from app.api.paging import Cursor, Limit, links, page
 from app.api.shapes import RequiredShape, Words
 from app.api.strict import StrictRoute
-from app.api.unit_shapes import RecordInPath
 from app.api.verdict_shapes import Gap, MemberCounts, Observed, VerdictSummary
 from app.domain.evaluations import comparing, members, replaying
 from app.rules.vocabulary import Outcome
@@ -115,7 +115,7 @@ class Comparison(BaseModel):
 
 
 @router.post(
-    "/{id:int}/replay",
+    "/{id:number}/replay",
     summary="Judge again and compare",
     response_model=Replayed,
     response_model_exclude_unset=True,
@@ -135,7 +135,7 @@ async def replay(
 
 
 @router.get(
-    "/{id:int}/members",
+    "/{id:number}/members",
     summary="List the members that a criterion counted",
     response_model=MemberPage,
     responses=problem_responses(404, 409, 422),
@@ -168,7 +168,7 @@ async def list_members(
 
 
 @router.get(
-    "/{id:int}/compare/{other:int}",
+    "/{id:number}/compare/{other:number}",
     summary="Compare two evaluations",
     response_model=Comparison,
     responses=problem_responses(404, 409, 422),

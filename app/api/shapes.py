@@ -49,6 +49,8 @@ def one_line(value: Any) -> Any:
 
 def lines(value: str) -> str:
     """Return text of several lines as it is; refuse what cannot be seen."""
+    if not value.strip():
+        raise PydanticCustomError("string_too_short", "some text")
     if not has_only_text(value):
         raise PydanticCustomError("text_unprintable", "printable characters")
     return value

@@ -12,7 +12,7 @@ from app.api.answers import answer
 from app.api.deps import Data, Reader, Rules
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
-from app.api.moments import PeriodIn
+from app.api.moments import PeriodWanted
 from app.api.shapes import RequiredShape, Words, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import CommuneInPath, On
@@ -131,7 +131,7 @@ async def read_standing(
     data: Data,
     language: InLanguage,
     code: CommuneInPath,
-    period: PeriodIn,
+    period: PeriodWanted,
     on: On = None,
 ) -> Response:
     """Read every ruleset in scope with its outcome, gaps, what is missing, and what would help."""

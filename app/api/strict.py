@@ -169,10 +169,12 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
 
 def _check_media_type(request: Request, wanted: str) -> None:
     sent = request.headers.get("content-type", "")
-    kind, _, parameters = sent.partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('" ')
+    kind, *parameters = sent.lower().split(";")
+    usual = {"", "header=present"} if wanted == "text/csv" else {""}  # RFC 4180, section 3
+    told = {one.strip().strip('"') for one in parameters} - usual
+    charset = ";".join(told).removeprefix("charset=").strip('" ')
     encoded = request.headers.get("content-encoding", "identity").lower() != "identity"
-    if kind.strip().lower() != wanted or charset not in ("", "utf-8") or encoded:
+    if kind.strip() != wanted or charset not in ("", "utf-8") or encoded:
         raise Problem(
             "unsupported-media-type",
             Text(

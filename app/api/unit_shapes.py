@@ -23,23 +23,19 @@ CommuneInPath = Annotated[
 ]
 
 
-def _number(digits: int) -> BeforeValidator:
-    def read(value: Any) -> int:
-        text = str(value)
-        if re.fullmatch(f"[1-9][0-9]{{0,{digits - 1}}}", text):
-            return int(text)
-        raise PydanticCustomError("int_parsing", "an integer")
-
-    return BeforeValidator(read)
+def _number(value: Any) -> int:
+    text = str(value)
+    if re.fullmatch("[1-9][0-9]{0,8}", text):
+        return int(text)
+    raise PydanticCustomError("int_parsing", "an integer")
 
 
-def _schema(digits: int) -> WithJsonSchema:
-    return WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 10**digits - 1})
-
-
-_AS_ANSWERED = Path(description="Number as it was answered.")
-NumberInPath = Annotated[int, _number(9), _schema(9), _AS_ANSWERED]
-RecordInPath = Annotated[int, _number(15), _schema(15), _AS_ANSWERED]
+NumberInPath = Annotated[
+    int,
+    BeforeValidator(_number),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 999_999_999}),
+    Path(description="Number as it was answered."),
+]
 On = Annotated[Day | None, Query(description="Day on which the unit is meant; default: today.")]
 Under = Annotated[Place | None, Query(description="Anywhere below this unit, by code or unit key.")]
 UnitInQuery = Annotated[

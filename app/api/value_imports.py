@@ -54,7 +54,7 @@ async def import_values(
     """
     async with data.reading() as connection:
         checked = await files.check(connection, caller.territory, rules, body, MOST_ROWS)
-    if checked.rejected and not partial:
+    if checked.unreadable or (checked.rejected and not partial):
         raise _bad_rows(checked)
     if not dry_run:
         await files.write(session, caller, checked, lambda *_: None)
@@ -77,13 +77,7 @@ async def import_values(
 
 def _bad_rows(checked: Checked) -> Problem:
     """Return the problem that lists every bad row; a pointer is /line/column."""
-    count = checked.rejected_rows
-    detail = Text(
-        f"{count} dòng lỗi, không nạp dòng nào; sửa các dòng nêu trong errors (/dòng/cột), hoặc "
-        "nạp các dòng tốt bằng partial=true",
-        f"{count} bad rows, none was loaded; mend those in errors (/line/column), or load the "
-        "good ones with partial=true",
-    )
+    detail = checked.refusal(Text("thêm partial=true", "add partial=true"))
     return Problem("invalid-rows", detail, [_complaint(one) for one in checked.rejected])
 
 

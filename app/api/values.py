@@ -12,6 +12,7 @@ from app.api.deps import Data, Reader, Recorder, Rules, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.moments import PeriodInQuery, UpdatedSince
+from app.api.numbers import RecordInPath
 from app.api.paging import (
     LONG,
     Cursor,
@@ -27,7 +28,6 @@ from app.api.shapes import Strict, TrueOrFalse, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import (
     On,
-    RecordInPath,
     Under,
     UnitInQuery,
 )
@@ -83,7 +83,7 @@ async def record_values(
     for number, one in enumerate(body.values):
         read.add(rules.indicators, number, vars(one))
     async with data.reading() as connection:
-        placed = await entries.place(connection, caller.territory, read)
+        placed = await entries.place(connection, caller.territory, rules, read)
     if read.complaints:
         raise Refused(as_complaints(read.complaints, "values"))
     stored = await recording.record(session, caller, placed)
@@ -122,8 +122,8 @@ async def list_values(
 ) -> Response:
     """List the current values of one's territory by unit, indicator and period.
 
-    With `updated_since`: every value that was recorded, followed by a status or retracted since,
-    each once, in the order of its last change.
+    With `updated_since`: every value that was recorded, followed or retracted since, each once,
+    in the order of its last change.
     """
     _check_filters(rules, indicator, status, unit, with_predecessors, updated_since is not None)
     said = period.text if period else None
@@ -137,9 +137,10 @@ async def list_values(
     if updated_since is not None:
         await recordings.number(data)
     async with data.reading() as connection:
-        narrowed = await narrow(
-            connection, caller.territory, Narrowing(today(), unit, under, on, period)
-        )
+        # Predecessors are those of a unit of a day; the period only says which of their values.
+        named_in = None if with_predecessors else period
+        narrowing = Narrowing(today(), unit, under, on, named_in)
+        narrowed = await narrow(connection, caller.territory, narrowing)
         units = narrowed.units
         if with_predecessors and narrowed.unit is not None:
             units = await lineage.predecessors(connection, narrowed.unit)
@@ -161,7 +162,7 @@ async def list_values(
 
 
 @router.get(
-    "/{id:int}",
+    "/{id:number}",
     summary="Read a value",
     response_model=ValueShape,
     responses=problem_responses(404, 422),
@@ -176,7 +177,7 @@ async def read_value(
 
 
 @router.get(
-    "/{id:int}/history",
+    "/{id:number}/history",
     summary="Read the history of a value",
     response_model=HistoryPage,
     responses=problem_responses(404, 422),
@@ -201,7 +202,7 @@ async def read_history(
 
 
 @router.post(
-    "/{id:int}/retract",
+    "/{id:number}/retract",
     summary="Retract a value",
     response_model=ValueShape,
     responses=problem_responses(400, 404, 409, 413, 415, 422),

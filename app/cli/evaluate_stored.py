@@ -15,10 +15,11 @@ from app.database import Database
 from app.domain import scope, unit_listing, unit_lookup, unit_periods
 from app.domain.evaluations import conduct, reading
 from app.domain.evaluations.conduct import MOST_UNITS, Wish
+from app.domain.facts_csv import read_day
 from app.domain.refusals import no_period
 from app.domain.territory import EVERYWHERE
 from app.domain.unit_listing import Wanted
-from app.domain.unit_periods import Meant
+from app.domain.unit_periods import Entity, Meant, Unclear
 from app.rules.errors import Text
 from app.rules.period import Period, read_period
 from app.rules.registry import Entry, Registry
@@ -41,11 +42,21 @@ def stored(
     async def work(database: Database) -> list[dict[str, Any]]:
         entry = registry.entries[ruleset]
         async with database.reading() as connection:
-            above = await unit_periods.get(connection, meant, "--unit" if unit else "--under")
+            found = (await unit_periods.resolve(connection, [meant]))[meant]
+            above = unit_periods.clear(_with_option(found), "--unit" if unit else "--under")
             places = [above.key] if unit else await _below(connection, entry, above.key, above.day)
         return await _conducted(database, registry, entry, places, meant.period)
 
     return use(work)
+
+
+def _with_option(found: Entity | Unclear) -> Entity | Unclear:
+    """Return what was found; where a code means several units, with the option that chooses."""
+    if isinstance(found, Entity) or found.code != "ambiguous-unit":
+        return found
+    said = found.message
+    told = Text(f"{said.vi}: --on YYYY-MM-DD", f"{said.en}: --on YYYY-MM-DD")
+    return Unclear(found.field, found.code, told)
 
 
 def period_named(text: str) -> Period:
@@ -58,10 +69,10 @@ def period_named(text: str) -> Period:
 
 
 def _day(text: str) -> datetime.date:
-    try:
-        return datetime.date.fromisoformat(text)
-    except ValueError:
+    found = read_day(text)
+    if found is None:
         misuse(Text("--on là ngày dạng YYYY-MM-DD", "--on is a date like YYYY-MM-DD"))
+    return found
 
 
 async def _below(
@@ -103,7 +114,7 @@ async def _conducted(
     with progress() as told:
         async with database.transaction() as session:
             for some in _in_parts(places):
-                wish = Wish(entry.ruleset.ruleset, some, period, as_of)
+                wish = Wish(entry.ruleset.ruleset, some, period, as_of, pointer=lambda _: "--unit")
                 async with database.reading() as connection:
                     _, found = await conduct.conduct(connection, registry, EVERYWHERE, wish)
                 verdicts += [

@@ -39,15 +39,8 @@ def import_(
     checked = use(lambda database: _load(database, registry, content, partial, dry_run))
     if checked.rejected:
         report_rows(file.name, list(checked.rejected))
-    if checked.rejected and not partial:
-        fail(
-            Text(
-                f"{checked.rejected_rows} dòng lỗi, không nạp dòng nào; sửa rồi chạy lại, hoặc "
-                "thêm --partial để nạp các dòng tốt",
-                f"{checked.rejected_rows} bad rows, none was loaded; mend them and run again, or "
-                "add --partial to load the good ones",
-            )
-        )
+    if checked.unreadable or (checked.rejected and not partial):
+        fail(checked.refusal(Text("thêm --partial", "add --partial")))
     _tell(checked, dry_run)
 
 
@@ -56,7 +49,8 @@ async def _load(
 ) -> Checked:
     async with database.reading() as connection:
         checked = await files.check(connection, EVERYWHERE, registry, content)
-    if not dry_run and (partial or not checked.rejected):
+    loaded = partial or not checked.rejected
+    if not dry_run and loaded and not checked.unreadable:
         with progress() as told:
             async with database.transaction() as session:
                 await files.write(session, None, checked, told)

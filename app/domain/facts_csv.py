@@ -102,14 +102,18 @@ def read_rows(
         key = (cells["unit"], cells["period"], cells["indicator"])
         first = seen.setdefault(key, line)
         if first != line:
-            message = Text(
-                f"trùng với dòng {first} (cùng đơn vị, kỳ, chỉ số); chỉ giữ một dòng",
-                f"repeats line {first} (same unit, period, indicator); keep one row",
-            )
-            complaints.append(RowComplaint(line, "indicator", "duplicate-row", message))
+            complaints.append(RowComplaint(line, "indicator", "duplicate-row", repeats_line(first)))
         if one.row is not None and len(complaints) == bad:
             rows.append(one.row)
     return rows, complaints
+
+
+def repeats_line(first: int) -> Text:
+    """Say which line a row repeats."""
+    return Text(
+        f"trùng với dòng {first} (cùng đơn vị, kỳ, chỉ số); chỉ giữ một dòng",
+        f"repeats line {first} (same unit, period, indicator); keep one row",
+    )
 
 
 def _cells(content: bytes, complaints: list[RowComplaint]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -195,7 +199,7 @@ def _row(
             "thiếu mã đơn vị hoặc mã có ký tự lạ; dùng chữ số 0-9",
             "the unit code is missing or has odd characters; use digits 0-9",
         )
-    days = {column: _day(cells[column]) for column in ("on", "measured_on")}
+    days = {column: read_day(cells[column]) for column in ("on", "measured_on")}
     for column, day in days.items():
         if cells[column] and day is None:
             complain(column, "invalid-date", "ngày có dạng YYYY-MM-DD", "a date is YYYY-MM-DD")
@@ -308,7 +312,8 @@ def _integer(text: str, pointer: str) -> int:
     return int(text)
 
 
-def _day(text: str) -> datetime.date | None:
+def read_day(text: str) -> datetime.date | None:
+    """Return the day written YYYY-MM-DD; None for anything else."""
     try:
         return datetime.date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:

@@ -10,7 +10,8 @@ import msgspec
 
 from app.domain import territory, unit_lookup, unit_periods
 from app.domain.territory import Lying, Territory
-from app.domain.unit_periods import Meant
+from app.domain.unit_lookup import is_key
+from app.domain.unit_periods import EVER, Meant
 from app.rules.period import Period
 
 
@@ -55,6 +56,8 @@ async def narrow(connection: asyncpg.Connection, visible: Territory, wanted: Nar
 async def _meant(
     connection: asyncpg.Connection, wanted: Narrowing, place: str, pointer: str
 ) -> _Levelled:
+    if wanted.period is None and wanted.on is None and is_key(place):
+        return await unit_periods.get(connection, Meant(place, EVER), pointer)  # whenever it was
     if wanted.period is None:
         return await unit_lookup.get(connection, place, wanted.on or wanted.today, pointer)
     meant = Meant(place, wanted.period, wanted.on)

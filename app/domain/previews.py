@@ -54,7 +54,8 @@ class Subject(msgspec.Struct, frozen=True):
     """A unit, its raw facts and those of its members, on a day.
 
     `recorded` are facts already read and chosen for the period, with their provenance; `scope`
-    is what the register says of a unit that has a code (`app.domain.scope`).
+    is what the register says of a unit that has a code (`app.domain.scope`), `complaints` what it
+    has against the unit.
     """
 
     unit: Described
@@ -64,11 +65,12 @@ class Subject(msgspec.Struct, frozen=True):
     recorded: Mapping[str, Recorded] = {}
     period: Period | None = None
     scope: str | None = None
+    complaints: Sequence[Complaint] = ()
 
 
 def judge(registry: Registry, ruleset: str, subject: Subject) -> tuple[Compiled, Judgement]:
     """Judge a subject by a ruleset; raise Refused with every complaint about what was given."""
-    complaints: list[Complaint] = []
+    complaints = list(subject.complaints)
     entry = known_ruleset(registry, ruleset, complaints)
     if entry is not None:
         check_level(entry.compiled, subject.unit.level, "/unit/level", complaints)

@@ -135,7 +135,7 @@ async def get_row(
     more_columns: str = "",
 ) -> asyncpg.Record:
     """Return the row of a unit with more columns than COLUMNS; raises as `get` does."""
-    which = "u.key" if _is_key(place) else "v.code"
+    which = "u.key" if is_key(place) else "v.code"
     statement = f"SELECT {COLUMNS} {more_columns} {SOURCE} AND {which} = $2"
     row = await connection.fetchrow(statement, on, place)
     if row is None:
@@ -165,7 +165,8 @@ async def rows_by_ids(
     return list(await connection.fetch(statement, on, ids))
 
 
-def _is_key(place: str) -> bool:
+def is_key(place: str) -> bool:
+    """Tell whether a place is the key of an entity, not a code."""
     return re.fullmatch(KEY_PATTERN, place) is not None
 
 

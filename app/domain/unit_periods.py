@@ -27,7 +27,10 @@ class Meant(msgspec.Struct, frozen=True):
 
 
 class Entity(msgspec.Struct, frozen=True):
-    """The unit that is meant, as it was on the last of its days in the period, or on the day."""
+    """The unit that is meant, as it was on `day`: the last of its days in the period.
+
+    `since` is its first day of all; None where that is not known.
+    """
 
     id: int
     key: str
@@ -38,6 +41,7 @@ class Entity(msgspec.Struct, frozen=True):
     district_id: int | None
     province_id: int | None
     day: datetime.date
+    since: datetime.date | None = None
 
     @property
     def named(self) -> str:
@@ -69,24 +73,32 @@ class Unclear(msgspec.Struct, frozen=True):
         return Complaint(where, self.code, self.message)
 
 
-# $1 places, $2 and $3 the first and last day looked at, $4 and $5 those of the period.
+# $1 places, $2 and $3 the first and last day looked at, $4 and $5 those of the period. `m` is what
+# has the code on those days, `p` the same unit as it was last in the period.
 _MATCHES: Final = """
-SELECT w.n, u.id, u.key, u.level, v.code, v.type, v.name, v.district_id, v.province_id,
-       v.valid_from, v.valid_to,
-       EXISTS (SELECT FROM unit_version o WHERE o.unit_id = u.id
-                  AND (o.valid_from IS NULL OR o.valid_from <= w.until)
-                  AND (o.valid_to IS NULL OR o.valid_to > w.since)) AS within
+SELECT w.n, u.id, u.key, u.level, m.name AS met_as, m.valid_from, m.valid_to,
+       p.code, p.type, p.name, p.district_id, p.province_id, p.valid_to AS ends,
+       (SELECT b.valid_from FROM unit_version b WHERE b.unit_id = u.id
+         ORDER BY b.valid_from NULLS FIRST LIMIT 1) AS since
   FROM unnest($1::text[], $2::date[], $3::date[], $4::date[], $5::date[])
        WITH ORDINALITY w(place, first, last, since, until, n)
   JOIN LATERAL (
     SELECT * FROM unit_version WHERE code = w.place
      UNION ALL
     SELECT k.* FROM unit ku JOIN unit_version k ON k.unit_id = ku.id WHERE ku.key = w.place
-  ) v ON (v.valid_from IS NULL OR v.valid_from <= w.last)
-     AND (v.valid_to IS NULL OR v.valid_to > w.first)
-  JOIN unit u ON u.id = v.unit_id
- ORDER BY w.n, v.valid_from NULLS FIRST
+  ) m ON (m.valid_from IS NULL OR m.valid_from <= w.last)
+     AND (m.valid_to IS NULL OR m.valid_to > w.first)
+  JOIN unit u ON u.id = m.unit_id
+  LEFT JOIN LATERAL (
+    SELECT * FROM unit_version o
+     WHERE o.unit_id = m.unit_id AND (o.valid_from IS NULL OR o.valid_from <= w.until)
+       AND (o.valid_to IS NULL OR o.valid_to > w.since)
+     ORDER BY o.valid_from DESC NULLS LAST LIMIT 1
+  ) p ON true
+ ORDER BY w.n, m.valid_from NULLS FIRST
 """
+# A key names one unit whenever it existed.
+EVER: Final = Period(datetime.date(1900, 1, 1), datetime.date(2199, 12, 31), "-")
 _EXPLAINED: Final = 50  # more units that do not exist are not looked up one by one
 
 
@@ -137,19 +149,20 @@ def _one(meant: Meant, found: Sequence[asyncpg.Record]) -> Entity | Unclear:
     if len(last) > 1:
         return _ambiguous(meant, list(last.values()))
     row = found[-1]
-    if not row["within"]:
+    if row["code"] is None:
         return _outside(meant, row)
-    ended = row["valid_to"] - datetime.timedelta(days=1) if row["valid_to"] else datetime.date.max
-    day = meant.on or min(meant.period.last, ended)
+    ended = row["ends"] - datetime.timedelta(days=1) if row["ends"] else datetime.date.max
     return Entity(
         row["id"], row["key"], row["level"], row["code"], row["type"], row["name"],
-        row["district_id"], row["province_id"], day,
+        row["district_id"], row["province_id"], min(meant.period.last, ended), row["since"],
     )  # fmt: skip
 
 
 def _ambiguous(meant: Meant, found: Sequence[asyncpg.Record]) -> Unclear:
-    vi = ", ".join(f"{row['name']} [{row['key']}] ({_life(row, 'từ', 'đến')})" for row in found)
-    en = ", ".join(f"{row['name']} [{row['key']}] ({_life(row, 'from', 'until')})" for row in found)
+    vi = ", ".join(f"{row['met_as']} [{row['key']}] ({_life(row, 'từ', 'đến')})" for row in found)
+    en = ", ".join(
+        f"{row['met_as']} [{row['key']}] ({_life(row, 'from', 'until')})" for row in found
+    )
     return Unclear(
         "unit",
         "ambiguous-unit",
@@ -162,6 +175,10 @@ def _ambiguous(meant: Meant, found: Sequence[asyncpg.Record]) -> Unclear:
     )
 
 
+def _met(row: asyncpg.Record) -> str:
+    return f"{row['met_as']} [{row['key']}]"
+
+
 def _life(row: asyncpg.Record, since: str, until: str) -> str:
     parts = []
     if row["valid_from"]:
@@ -172,7 +189,7 @@ def _life(row: asyncpg.Record, since: str, until: str) -> str:
 
 
 def _outside(meant: Meant, row: asyncpg.Record) -> Unclear:
-    named = f"{row['name']} [{row['key']}]"
+    named = _met(row)
     life = _life(row, "từ", "đến"), _life(row, "from", "until")
     return Unclear(
         "on",

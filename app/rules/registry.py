@@ -62,6 +62,15 @@ class Registry(msgspec.Struct, frozen=True):
                     return entry, criterion
         return None
 
+    def levels_read(self, code: str) -> set[str]:
+        """Return the levels of the units of which rulesets read an indicator."""
+        return {
+            level
+            for entry in self.entries.values()
+            if code in entry.compiled.unit_codes
+            for level in (entry.ruleset.level, *entry.ruleset.also_levels)
+        }
+
     def uses(self, code: str) -> Iterator[tuple[Entry, Criterion]]:
         """Yield the criteria that read an indicator from the unit or from its members."""
         for entry in self.entries.values():

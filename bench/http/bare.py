@@ -16,6 +16,7 @@ import msgspec
 from fastapi import FastAPI, Response
 
 from app.domain.unit_lookup import COLUMNS, SOURCE, found
+from bench.http import bare_records
 
 ONE = f"SELECT {COLUMNS} {SOURCE} AND v.code = $2"
 LIST = f"""
@@ -38,6 +39,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 
 
 app = FastAPI(lifespan=_lifespan)
+app.include_router(bare_records.router)
 
 
 @app.get("/units/{code}")

@@ -76,6 +76,9 @@ SELECT EXISTS (SELECT FROM current_value) AS values, EXISTS (SELECT FROM evaluat
 """
 
 
+_COUNTED: Final = "SELECT count(*), count(DISTINCT unit_id) FROM value WHERE source = $1"
+
+
 class Told(msgspec.Struct, frozen=True):
     """How many values of how many units were recorded; the verdicts by ruleset and period."""
 
@@ -104,7 +107,9 @@ async def tell(database: Database, registry: Registry, progress: Progress) -> To
                 await record(session, None, placed[first : first + _TOGETHER])
                 progress("recording", min(first + _TOGETHER, len(placed)), len(placed))
     verdicts = await _verdicts(database, registry, chapters, progress)
-    return Told(len(placed), len({one.unit.id for one in placed}), verdicts)
+    async with database.reading() as connection:
+        values, units = await connection.fetchrow(_COUNTED, SOURCE) or (0, 0)
+    return Told(values, units, verdicts)
 
 
 async def _units(connection: asyncpg.Connection, chapter: Chapter) -> list[Found]:

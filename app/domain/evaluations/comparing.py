@@ -29,7 +29,8 @@ async def compared(
         compiled = (await reading.version(connection, snapshots, row)).compiled
         sides.append(Side(compiled, reading.judgement(row)))
         documents.append(reading.document(compiled, row, language, texts=True))
-    found = compare(*sides)
+    with reading.undamaged(ids[0]):
+        found = compare(*sides)
     shown = [_by_id(document) for document in documents]
     first, second = documents
     return {

@@ -84,7 +84,7 @@ async def judge(
     connection: asyncpg.Connection, entry: Entry, units: Sequence[Entity], wish: Wish
 ) -> list[Conducted]:
     """Judge units by a ruleset; raise Refused for those that its document does not speak of."""
-    record = await on_record.load(connection, [entry.compiled], units, wish.period)
+    record = await on_record.load(connection, [entry.compiled], units, wish.period, wish.as_of)
     scopes = record.scopes[entry.ruleset.ruleset]
     complaints = [
         Complaint(wish.pointer(number), "ruleset-out-of-scope", _out_of_scope(entry, unit))

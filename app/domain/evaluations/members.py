@@ -16,7 +16,7 @@ from app.rules.errors import Text
 from app.rules.evaluate import Compiled
 from app.rules.facts import Given, Recorded, bare, printable
 from app.rules.membership import MemberOutcome, members_counted, members_read
-from app.rules.stored import Unreadable, read_inputs
+from app.rules.stored import read_inputs
 from app.rules.verdict import Inputs
 from app.rules.vocabulary import MET, UNDETERMINED
 
@@ -53,11 +53,9 @@ async def counted(
     compiled = (await reading.version(connection, snapshots, row)).compiled
     if criterion not in {one.id for one in compiled.ruleset.walk()}:
         raise Refused([Complaint("/criterion", "unknown-criterion", _unknown(compiled, criterion))])
-    try:
+    with reading.undamaged(id_):
         inputs = read_inputs(row["inputs"])
-    except Unreadable as error:
-        raise reading.damaged(id_) from error
-    found = members_counted(compiled, criterion, inputs)
+        found = members_counted(compiled, criterion, inputs)
     if found is None:
         raise Refused([Complaint("/criterion", "no-members", _no_members(criterion))])
     outcomes = [one.outcome for one in found]

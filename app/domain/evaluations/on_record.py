@@ -112,15 +112,20 @@ async def load(
     rulesets: Sequence[Compiled],
     units: Sequence[Entity],
     period: Period,
+    as_of: datetime.date,
 ) -> OnRecord:
     """Read what the rulesets need of the units; the number of statements does not grow with them.
+
+    Area classes, designations and members are those of the unit's last day in the period, or of
+    the day as of which is judged where that is an earlier one of its days in the period.
 
     Per day on which units are read (most have the last day of the period), per level of the units
     and per document with a scope there is one statement, and two for the values.
     """
     ids = [unit.id for unit in units]
-    shown = await _units(connection, units)
-    members = await _below(connection, rulesets, units)
+    days = {unit.id: _day_of(unit, period, as_of) for unit in units}
+    shown = await _units(connection, days)
+    members = await _below(connection, rulesets, units, days)
     catalogue = {code: one for ruleset in rulesets for code, one in ruleset.indicators.items()}
     own = {code for ruleset in rulesets for code in ruleset.unit_codes}
     theirs = {code for ruleset in rulesets for code in ruleset.member_codes}
@@ -171,21 +176,28 @@ def _value(row: asyncpg.Record, catalogue: Mapping[str, Indicator]) -> Value:
     return Value(fact, period, row["source"], row["status"], row["id"])
 
 
+def _day_of(unit: Entity, period: Period, as_of: datetime.date) -> datetime.date:
+    return max(min(unit.day, as_of), period.first, unit.since or period.first)
+
+
 async def _units(
-    connection: asyncpg.Connection, units: Sequence[Entity]
+    connection: asyncpg.Connection, days: Mapping[int, datetime.date]
 ) -> dict[int, Mapping[str, Any]]:
-    days: dict[datetime.date, list[int]] = {}
-    for unit in units:
-        days.setdefault(unit.day, []).append(unit.id)
+    by_day: dict[datetime.date, list[int]] = {}
+    for unit, day in days.items():
+        by_day.setdefault(day, []).append(unit)
     return {
         row["id"]: with_register_facts(found(row, day), row)
-        for day, ids in days.items()
+        for day, ids in by_day.items()
         for row in await rows_by_ids(connection, ids, day, COMMUNE_COLUMNS)
     }
 
 
 async def _below(
-    connection: asyncpg.Connection, rulesets: Sequence[Compiled], units: Sequence[Entity]
+    connection: asyncpg.Connection,
+    rulesets: Sequence[Compiled],
+    units: Sequence[Entity],
+    days: Mapping[int, datetime.date],
 ) -> dict[int, list[asyncpg.Record]]:
     levels = sorted({group.level for one in rulesets for group in one.member_groups})
     by_level: dict[str, list[Entity]] = {}
@@ -194,8 +206,9 @@ async def _below(
     members: dict[int, list[asyncpg.Record]] = {}
     for level, above in by_level.items():
         statement = _MEMBERS.format(_BELOW[level])
-        ids, days = [unit.id for unit in above], [unit.day for unit in above]
-        for row in await connection.fetch(statement, ids, days, levels):
+        ids = [unit.id for unit in above]
+        on = [days[unit] for unit in ids]
+        for row in await connection.fetch(statement, ids, on, levels):
             members.setdefault(row["above"], []).append(row)
     return members
 

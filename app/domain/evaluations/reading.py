@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import asyncpg
@@ -19,7 +20,7 @@ from app.domain.territory import Territory
 from app.rules.errors import Text
 from app.rules.evaluate import Compiled
 from app.rules.explain import explain
-from app.rules.stored import Unreadable, read_judgement
+from app.rules.stored import read_judgement
 from app.rules.verdict import Judgement
 
 
@@ -131,12 +132,22 @@ async def version(
     return found
 
 
+@contextmanager
+def undamaged(id_: int) -> Iterator[None]:
+    """Raise Conflict where what is stored of a verdict cannot be what was written.
+
+    Altered bytes may still be well-formed: then what stands in them is of no use to the kernel.
+    """
+    try:
+        yield
+    except (msgspec.DecodeError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise damaged(id_) from error
+
+
 def judgement(row: asyncpg.Record) -> Judgement:
     """Return the judgement of a row; raise Conflict where the bytes were damaged."""
-    try:
+    with undamaged(row["id"]):
         return read_judgement(row["verdict"])
-    except Unreadable as error:
-        raise damaged(row["id"]) from error
 
 
 def damaged(id_: int) -> Conflict:
@@ -151,8 +162,10 @@ def damaged(id_: int) -> Conflict:
 
 
 def document(compiled: Compiled, row: asyncpg.Record, language: str, texts: bool) -> dict[str, Any]:
-    """Return a verdict on record as the API shows it."""
-    verdict = explain(compiled, judgement(row), msgspec.json.decode(row["unit"]), language, texts)
+    """Return a verdict on record as the API shows it; raise Conflict where it was altered."""
+    with undamaged(row["id"]):
+        unit = msgspec.json.decode(row["unit"], type=dict[str, Any])
+        verdict = explain(compiled, read_judgement(row["verdict"]), unit, language, texts)
     return _headed(row["id"], row["recorded_at"], author(row), row["software"], verdict)
 
 

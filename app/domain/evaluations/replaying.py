@@ -17,7 +17,7 @@ from app.rules.errors import Text
 from app.rules.evaluate import Compiled
 from app.rules.explain import explain
 from app.rules.facts import Given, Recorded
-from app.rules.stored import Difference, Unreadable, differences, read_inputs
+from app.rules.stored import Difference, differences, leaf_outcomes, read_inputs
 from app.rules.verdict import SEMANTICS, Inputs, Judgement, canonical
 
 _ON_RECORD: Final = "SELECT * FROM value WHERE id = ANY($1::bigint[])"
@@ -31,22 +31,33 @@ async def replay(
     Judged from the stored inputs by the stored ruleset. The inputs are compared with the values
     they were read from as well: those never change, so that a difference is an alteration.
     """
-    row = await reading.get(connection, visible, id_, ", e.inputs")
+    row = await reading.get(connection, visible, id_, ", e.inputs, e.outcome, e.leaves")
     stored = reading.judgement(row)
     if stored.semantics != SEMANTICS:
         raise _other_semantics(stored.semantics)
     version = await snapshots.of(connection, row["ruleset"], row["digest"])
     if version is None:
         raise damaged(row["ruleset"])
-    try:
+    with reading.undamaged(id_):
         inputs = read_inputs(row["inputs"])
-    except Unreadable as error:
-        raise reading.damaged(id_) from error
-    now = version.compiled.evaluate(inputs)
-    found = differences(_plain(version.compiled, stored), _plain(version.compiled, now))
-    if not found and canonical(now) != row["verdict"]:
-        found = differences(msgspec.json.decode(row["verdict"]), msgspec.to_builtins(now))
-    return found + await _altered(connection, inputs)
+        now = version.compiled.evaluate(inputs)
+        found = differences(_plain(version.compiled, stored), _plain(version.compiled, now))
+        if not found and canonical(now) != row["verdict"]:
+            found = differences(msgspec.json.decode(row["verdict"]), msgspec.to_builtins(now))
+        found += differences(_columns(row), _told(now))
+    return found + await _altered(connection, row["unit_id"], inputs)
+
+
+def _columns(row: asyncpg.Record) -> dict[str, Any]:
+    """Return what lists filter by, as it is stored beside the verdict."""
+    leaves = msgspec.json.decode(row["leaves"])
+    return {"listed": {"outcome": row["outcome"], "period": row["period"], "leaves": leaves}}
+
+
+def _told(judgement: Judgement) -> dict[str, Any]:
+    """Return the same as the verdict has it."""
+    leaves = leaf_outcomes(judgement)
+    return {"listed": {"outcome": judgement.outcome, "period": judgement.period, "leaves": leaves}}
 
 
 def _plain(compiled: Compiled, judgement: Judgement) -> Any:
@@ -55,20 +66,22 @@ def _plain(compiled: Compiled, judgement: Judgement) -> Any:
     return msgspec.json.decode(msgspec.json.encode(document))
 
 
-async def _altered(connection: asyncpg.Connection, inputs: Inputs) -> list[Difference]:
+async def _altered(connection: asyncpg.Connection, unit: int, inputs: Inputs) -> list[Difference]:
     """Return where the inputs say something else than the values they were read from."""
     rested = [
-        (place, given, given.value_id)
+        (place, given)
         for place, given in _facts(inputs)
-        if isinstance(given, Recorded) and given.value_id is not None
+        if isinstance(given, Recorded) and type(given.value_id) is int
     ]
-    rows = await connection.fetch(_ON_RECORD, [number for _, _, number in rested])
+    rows = await connection.fetch(_ON_RECORD, [given.value_id for _, given in rested])
     known = {row["id"]: row for row in rows}
     found: list[Difference] = []
-    for place, given, number in rested:
-        row = known.get(number)
-        code = place[-1]
-        now = None if row is None or row["indicator"] != code else _as_read(row)
+    for place, given in rested:
+        row = known.get(given.value_id)
+        of_unit = place[1] == "facts"  # else of one of its members
+        if row and (row["indicator"] != place[-1] or of_unit != (row["unit_id"] == unit)):
+            row = None  # the value of something else
+        now = _as_read(row) if row else None
         found += [
             Difference(pointer(*place) + one.pointer, one.stored, one.now)
             for one in differences(_as_judged(given), now)

@@ -7,7 +7,7 @@ sent and the field that is wrong.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import asyncpg
@@ -20,6 +20,7 @@ from app.rules.errors import FactError, Text
 from app.rules.facts import Fact, check_sound, read_fact
 from app.rules.indicators import Indicator
 from app.rules.period import Period, read_period
+from app.rules.registry import Registry
 
 LONGEST_SOURCE: Final = 500
 LONGEST_NOTE: Final = 2_000
@@ -94,7 +95,8 @@ class Read:
             fact = read_fact(indicator, raw["value"])
             check_sound(indicator, fact)
         except FactError as error:
-            self.complain(number, "value", error.code, error.message, error.pointer)
+            field = "indicator" if error.code == "not-a-fact" else "value"
+            self.complain(number, field, error.code, error.message, error.pointer)
             return
         if period is not None:
             given = (raw["source"], raw.get("measured_on"), raw.get("note"))
@@ -105,7 +107,21 @@ class Read:
         self.complaints.append(EntryComplaint(number, field, code, message, within))
 
 
-async def place(connection: asyncpg.Connection, territory: Territory, read: Read) -> list[Placed]:
+def repeats_number(first: int) -> Text:
+    """Say which value one repeats, by its number in the list."""
+    return Text(
+        f"trùng với mục {first} (cùng đơn vị, kỳ, chỉ số); chỉ giữ một mục",
+        f"repeats number {first} (same unit, period, indicator); keep one",
+    )
+
+
+async def place(
+    connection: asyncpg.Connection,
+    territory: Territory,
+    registry: Registry,
+    read: Read,
+    repeated: Callable[[int], Text] = repeats_number,
+) -> list[Placed]:
     """Return the entries with their units; what is wrong with others goes to the complaints."""
     found = await resolve(connection, read.meant.values())
     for number, meant in read.meant.items():
@@ -119,7 +135,11 @@ async def place(connection: asyncpg.Connection, territory: Territory, read: Read
         unit = found[entry.meant]
         if isinstance(unit, Entity) and territory.reaches(unit):
             one = Placed(entry, unit)
-            _check(one, first.setdefault(one.key, one), read)
+            earlier = first.setdefault(one.key, one)
+            if earlier is not one:
+                message = repeated(earlier.entry.number)
+                read.complain(entry.number, "indicator", "duplicate-value", message)
+            _check_level(one, registry, read)
     read.complaints.sort(key=lambda one: one.number)
     return list(first.values())
 
@@ -138,20 +158,14 @@ def as_complaints(
     ]
 
 
-def _check(one: Placed, earlier: Placed, read: Read) -> None:
-    """Complain about a value of another level, or one that is given twice."""
-    number, indicator, unit = one.entry.number, one.entry.indicator, one.unit
-    if unit.level not in indicator.levels:
-        code, wanted = indicator.code, ", ".join(indicator.levels)
-        message = Text(
-            f"{code} là chỉ số của cấp {wanted}; {unit.named} thuộc cấp {unit.level}",
-            f"{code} is measured at level {wanted}; {unit.named} is of level {unit.level}",
-        )
-        read.complain(number, "indicator", "wrong-level", message)
-    if earlier is not one:
-        before = earlier.entry.number
-        message = Text(
-            f"trùng với mục {before} (cùng đơn vị, kỳ, chỉ số); chỉ giữ một mục",
-            f"repeats number {before} (same unit, period, indicator); keep one",
-        )
-        read.complain(number, "indicator", "duplicate-value", message)
+def _check_level(one: Placed, registry: Registry, read: Read) -> None:
+    """Complain about a unit of a level at which nobody measures the indicator."""
+    indicator, unit = one.entry.indicator, one.unit
+    if unit.level in indicator.levels or unit.level in registry.levels_read(indicator.code):
+        return
+    code, wanted = indicator.code, ", ".join(indicator.levels)
+    message = Text(
+        f"{code} là chỉ số của cấp {wanted}; {unit.named} thuộc cấp {unit.level}",
+        f"{code} is measured at level {wanted}; {unit.named} is of level {unit.level}",
+    )
+    read.complain(one.entry.number, "indicator", "wrong-level", message)

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.domain.facts_csv import COLUMNS, Line, RowComplaint, read_lines
+from app.domain.facts_csv import COLUMNS, Line, RowComplaint, read_lines, repeats_line
 from app.domain.territory import Caller, Territory
 from app.domain.values.entries import (
     LONGEST_NOTE,
@@ -26,6 +26,10 @@ from app.rules.facts import check_sound, read_fact
 from app.rules.registry import Registry
 
 MOST_ROWS: Final = 20_000  # in one request; the command takes more
+# What is wrong with a file as a whole.
+FILE_FAULTS: Final = frozenset(
+    {"not-utf-8", "not-csv", "missing-column", "unknown-column", "repeated-column", "too-many-rows"}
+)
 _TOGETHER: Final = 2_000  # rows that one statement writes
 Progress = Callable[[str, int, int], None]
 
@@ -40,9 +44,29 @@ class Checked(msgspec.Struct, frozen=True):
     rejected: Sequence[RowComplaint]
 
     @property
+    def unreadable(self) -> bool:
+        """Tell whether the file as a whole is refused: no row of it is loaded in any case."""
+        return any(one.code in FILE_FAULTS for one in self.rejected)
+
+    @property
     def rejected_rows(self) -> int:
         """Return how many rows are bad; what is wrong with the file as a whole is none."""
         return self.rows - len(self.fresh) - self.unchanged
+
+    def refusal(self, anyway: Text) -> Text:
+        """Say that nothing was loaded and what to do; `anyway` is how to load the good rows."""
+        if self.unreadable:
+            return Text(
+                "tệp bị từ chối, không nạp dòng nào; sửa lỗi đã nêu rồi gửi lại cả tệp",
+                "the file is refused, no row was loaded; mend what is named and send all of it",
+            )
+        count = self.rejected_rows
+        return Text(
+            f"{count} dòng lỗi, không nạp dòng nào; sửa các dòng đã nêu rồi gửi lại, hoặc "
+            f"{anyway.vi} để nạp các dòng tốt",
+            f"{count} bad rows, none was loaded; mend those that are named and send again, or "
+            f"{anyway.en} to load the good ones",
+        )
 
     def counts(self) -> dict[str, int]:
         """Return the rows by what becomes of them."""
@@ -68,11 +92,14 @@ async def check(
     rows = len({one.line for one in lines} | {one.line for one in complaints if one.line > 1})
     if most is not None and rows > most:
         complaints.append(_too_many(lines[-1].line if lines else 1, rows, most))
-        return Checked(rows, [], 0, 0, complaints)
+    if any(one.code in FILE_FAULTS for one in complaints):
+        return Checked(0, [], 0, 0, sorted(complaints, key=_order))
     read = Read()
     for number, line in enumerate(lines):
         _add(read, number, line)
-    placed = await place(connection, territory, read)
+    placed = await place(
+        connection, territory, registry, read, lambda number: repeats_line(lines[number].line)
+    )
     complaints += [
         RowComplaint(lines[one.number].line, _column(one.field, one.within), one.code, one.message)
         for one in read.complaints
@@ -98,28 +125,27 @@ async def write(
 def _add(read: Read, number: int, line: Line) -> None:
     if line.meant is not None:
         read.meant[number] = line.meant
-    row = line.row
-    if row is None or line.meant is None:
-        return
-    for field, longest in (("source", LONGEST_SOURCE), ("note", LONGEST_NOTE)):
-        if len(line.cells[field]) > longest or not has_only_text(line.cells[field]):
-            read.complain(number, field, "wrong-value", _no_text(longest))
-    if not line.cells["source"]:
+    source, note = " ".join(line.cells["source"].split()), line.cells["note"]
+    if not source:
         read.complain(number, "source", "missing-cell", _NO_SOURCE)
+    for field, said, longest in (("source", source, LONGEST_SOURCE), ("note", note, LONGEST_NOTE)):
+        if len(said) > longest or not has_only_text(said):
+            read.complain(number, field, "wrong-value", _no_text(longest))
+    row = line.row
+    if row is None:
+        return
     try:
         if row.value is None or row.indicator.kind == "attribute":
             read_fact(row.indicator, None)  # says where area classes and designations go
             return
         check_sound(row.indicator, row.value.fact)
     except FactError as error:
-        read.complain(number, "value", error.code, error.message, error.pointer)
+        field = "indicator" if error.code == "not-a-fact" else "value"
+        read.complain(number, field, error.code, error.message, error.pointer)
         return
-    read.entries.append(
-        Entry(
-            number, line.meant, row.indicator, row.value.fact, line.cells["source"],
-            row.measured_on, row.note,
-        )
-    )  # fmt: skip
+    if line.meant is not None:
+        given = (row.indicator, row.value.fact, source, row.measured_on, row.note)
+        read.entries.append(Entry(number, line.meant, *given))
 
 
 def _column(field: str, within: str) -> str:

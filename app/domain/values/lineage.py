@@ -68,7 +68,8 @@ async def predecessors(connection: asyncpg.Connection, unit: int) -> tuple[int, 
 
 
 async def sums(connection: asyncpg.Connection, unit: int, wanted: Wanted) -> list[dict[str, Any]]:
-    """Return for each ratio and period that predecessors reported the sum over them."""
+    """Return for each ratio and period that predecessors reported the sum over all of them."""
+    wanted = msgspec.structs.replace(wanted, under=None)
     ids = list(wanted.units or ())
     edges: dict[int, list[tuple[int, str]]] = {}
     for edge in await connection.fetch(_EDGES, ids):

@@ -81,7 +81,8 @@ async def changes(
 ) -> list[tuple[list[str], dict[str, Any]]]:
     """Return values in the order of their last change, each once, with its place in that order.
 
-    `after` is the place of the last one seen: the position of its act of recording, its number.
+    A value changes when it is recorded, followed, or given a status. `after` is the place of the
+    last one seen: the position of the act of recording that changed it, and its number.
     """
     where = wanted.conditions("v")
     where.add("r.recorded_at >= {}", since)
@@ -89,25 +90,49 @@ async def changes(
     if wanted.status is not None:
         where.add(f"{_STATUS} = {{}}", wanted.status)
     size = where.mark(limit)
-    rows = await connection.fetch(
-        f"""
+    statement = _CHANGES.format(where=where, size=size)
+    rows = await connection.fetch(statement, *where.parameters)
+    return [([str(row["position"]), str(row["id"])], shown(row, row["status"])) for row in rows]
+
+
+# A value is followed at the first position of a value of the same key with a later number; where
+# that one was committed first, the value was never current and changes once, by its own recording.
+_FOLLOWED: Final = """
+CROSS JOIN LATERAL (
+  SELECT min(coalesce(fr.position, 9223372036854775807)) AS position
+    FROM value f JOIN recording fr ON fr.id = f.recording_id
+   WHERE f.unit_id = v.unit_id AND f.indicator = v.indicator AND f.period = v.period
+     AND f.id > v.id
+) followed
+"""
+# Three ways in which a value comes to change; of each value only the last one is listed. What is
+# not numbered yet is left for a later page.
+_CHANGES: Final = f"""
 WITH change AS (
-  (SELECT r.position, v.id FROM recording r JOIN value v ON v.recording_id = r.id
-    WHERE {where} AND NOT EXISTS (SELECT FROM value_event e WHERE e.value_id = v.id)
-    ORDER BY r.position, v.id LIMIT {size})
+  (SELECT r.position, v.id FROM recording r JOIN value v ON v.recording_id = r.id {_FOLLOWED}
+    WHERE {{where}} AND (followed.position IS NULL OR followed.position < r.position)
+      AND NOT EXISTS (SELECT FROM value_event e WHERE e.value_id = v.id)
+    ORDER BY r.position, v.id LIMIT {{size}})
+   UNION ALL
+  (SELECT DISTINCT r.position, v.id
+     FROM recording r JOIN value g ON g.recording_id = r.id
+     JOIN value v ON v.unit_id = g.unit_id AND v.indicator = g.indicator AND v.period = g.period
+      AND v.id < g.id
+     JOIN recording own ON own.id = v.recording_id {_FOLLOWED}
+    WHERE {{where}} AND followed.position = r.position AND own.position < r.position
+      AND NOT EXISTS (SELECT FROM value_event e WHERE e.value_id = v.id)
+    ORDER BY r.position, v.id LIMIT {{size}})
    UNION ALL
   (SELECT r.position, v.id
      FROM recording r JOIN value_event e ON e.recording_id = r.id JOIN value v ON v.id = e.value_id
-    WHERE {where} AND NOT EXISTS (SELECT FROM value_event l WHERE l.value_id = v.id AND l.id > e.id)
-    ORDER BY r.position, v.id LIMIT {size})
+    WHERE {{where}}
+      AND NOT EXISTS (SELECT FROM value_event l WHERE l.value_id = v.id AND l.id > e.id)
+    ORDER BY r.position, v.id LIMIT {{size}})
 )
 SELECT change.position, {SHOWN_COLUMNS}, {_STATUS} AS status
   FROM change JOIN value v ON v.id = change.id {SHOWN_JOINS}
- ORDER BY change.position, v.id LIMIT {size}
-""",
-        *where.parameters,
-    )
-    return [([str(row["position"]), str(row["id"])], shown(row, row["status"])) for row in rows]
+ ORDER BY change.position, v.id LIMIT {{size}}
+"""
 
 
 async def get(
