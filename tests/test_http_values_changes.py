@@ -115,8 +115,8 @@ async def recorded(database: Database, *entries: Item) -> AsyncIterator[list[int
     async with database.reading() as connection:
         placed = await place(connection, EVERYWHERE, shipped(), read)
     assert not read.complaints
-    async with database.transaction() as session:
-        yield [stored.id for stored in await recording.record(session, None, placed)]
+    async with database.writing() as connection:
+        yield [stored.id for stored in await recording.record(connection, None, placed)]
 
 
 async def now(database: Database) -> str:

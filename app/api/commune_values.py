@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import asyncpg
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from app.api.answers import created
-from app.api.deps import Data, Recorder, Rules, Transaction
+from app.api.deps import Recorder, Rules, Writer
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.moments import PeriodInPath
@@ -46,8 +47,7 @@ class OneValueIn(MeasureIn):
 async def record_value(
     caller: Recorder,
     rules: Rules,
-    data: Data,
-    session: Transaction,
+    connection: Writer,
     language: InLanguage,
     code: CommuneInPath,
     period: PeriodInPath,
@@ -57,24 +57,24 @@ async def record_value(
     """Put one value on record; the same once more changes nothing and says `unchanged`."""
     named = {"unit": code, "period": period.text, "indicator": indicator}
     _check_repeated(named, body)
-    one = await _placed(caller, rules, data, vars(body) | named)
-    async with data.reading() as connection:
-        known = (await recording.current(connection, [one])).get(one.key)
-        if known is not None and recording.says_the_same(one, known):
-            _, shown = await listing.get(connection, caller.territory, known["id"])
-            return created(shown | {"unchanged": True}, language, status=200)
-    (stored,) = await recording.record(session, caller, [one])
+    one = await _placed(caller, rules, connection, vars(body) | named)
+    known = (await recording.current(connection, [one])).get(one.key)
+    if known is not None and recording.says_the_same(one, known):
+        _, shown = await listing.get(connection, caller.territory, known["id"])
+        return created(shown | {"unchanged": True}, language, status=200)
+    (stored,) = await recording.record(connection, caller, [one])
     status = 201 if known is None else 200
     shown = stored.shown() | {"unchanged": False}
     return created(shown, language, f"/v1/values/{stored.id}", status)
 
 
-async def _placed(caller: Caller, rules: Registry, data: Data, raw: dict[str, Any]) -> Placed:
+async def _placed(
+    caller: Caller, rules: Registry, connection: asyncpg.Connection, raw: dict[str, Any]
+) -> Placed:
     """Return one value with its unit; raise Refused with what is wrong with it."""
     read = Read()
     read.add(rules.indicators, 0, raw)
-    async with data.reading() as connection:
-        placed = await entries.place(connection, caller.territory, rules, read)
+    placed = await entries.place(connection, caller.territory, rules, read)
     if read.complaints:
         raise Refused(as_complaints(read.complaints, numbered=False))
     return placed[0]

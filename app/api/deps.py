@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
 
+import asyncpg
 from fastapi import Depends, Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.security import OAuth2
@@ -85,6 +86,13 @@ async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
+async def writer(request: Request) -> AsyncIterator[asyncpg.Connection]:
+    """Yield the one transaction of a request, on a plain connection, for hot writes."""
+    found: Database = request.app.state.database
+    async with found.writing() as connection:
+        yield connection
+
+
 Reader = Annotated[Caller, Security(caller, scopes=["read"])]
 Recorder = Annotated[Caller, Security(caller, scopes=["values:write"])]
 Administrator = Annotated[Caller, Security(caller, scopes=["clients:admin"])]
@@ -94,6 +102,7 @@ Data = Annotated[Database, Depends(database)]
 # `scope="function"`: otherwise the code after `yield` runs after the answer, and a commit that
 # fails would have been answered with 201.
 Transaction = Annotated[AsyncSession, Depends(transaction, scope="function")]
+Writer = Annotated[asyncpg.Connection, Depends(writer, scope="function")]
 
 
 def _nobody(*, given: bool) -> Problem:

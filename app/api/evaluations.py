@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.api.answers import answer, created
-from app.api.deps import Data, Kept, Reader, Rules, Transaction
+from app.api.deps import Data, Kept, Reader, Rules, Writer
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.moments import PeriodIn, PeriodInQuery, UpdatedSince
@@ -81,8 +81,7 @@ async def evaluate(
     caller: Reader,
     rules: Rules,
     kept: Kept,
-    data: Data,
-    session: Transaction,
+    connection: Writer,
     language: InLanguage,
     body: EvaluationIn,
     texts: Texts = True,
@@ -92,10 +91,9 @@ async def evaluate(
     With `unit` the answer is the verdict, with `units` a list of them.
     """
     wish = body.wish(today())
-    async with data.reading() as connection:
-        entry, conducted = await conduct.conduct(connection, rules, caller.territory, wish)
-        known = await kept.is_kept(connection, entry)
-    stored = await conduct.store(session, caller, entry, conducted, kept=known)
+    entry, conducted = await conduct.conduct(connection, rules, caller.territory, wish)
+    known = await kept.is_kept(connection, entry)
+    stored = await conduct.store(connection, caller, entry, conducted, kept=known)
     items = [reading.kept(entry.compiled, one, language, texts) for one in stored]
     if body.units is not None:
         return created({"items": items}, language)

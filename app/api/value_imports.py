@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 
 from app.api.answers import created
-from app.api.deps import Data, Recorder, Rules, Transaction
+from app.api.deps import Recorder, Rules, Writer
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.problems import Problem
@@ -32,8 +32,7 @@ router = APIRouter(prefix="/v1/values", tags=["values"], route_class=CsvRoute)
 async def import_values(
     caller: Recorder,
     rules: Rules,
-    data: Data,
-    session: Transaction,
+    connection: Writer,
     language: InLanguage,
     body: Annotated[
         bytes,
@@ -52,12 +51,11 @@ async def import_values(
 
     Nothing is loaded when any row is bad, unless `partial`.
     """
-    async with data.reading() as connection:
-        checked = await files.check(connection, caller.territory, rules, body, MOST_ROWS)
+    checked = await files.check(connection, caller.territory, rules, body, MOST_ROWS)
     if checked.unreadable or (checked.rejected and not partial):
         raise _bad_rows(checked)
     if not dry_run:
-        await files.write(session, caller, checked, lambda *_: None)
+        await files.write(connection, caller, checked, lambda *_: None)
     report = {
         "dry_run": dry_run,
         "partial": partial,

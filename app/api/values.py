@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from app.api.answers import answer, created
-from app.api.deps import Data, Reader, Recorder, Rules, Transaction
+from app.api.deps import Data, Reader, Recorder, Rules, Writer
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.moments import PeriodInQuery, UpdatedSince
@@ -70,8 +70,7 @@ IndicatorInQuery = Annotated[str | None, Query(max_length=120, description="Code
 async def record_values(
     caller: Recorder,
     rules: Rules,
-    data: Data,
-    session: Transaction,
+    connection: Writer,
     language: InLanguage,
     body: ValuesIn,
 ) -> Response:
@@ -82,11 +81,10 @@ async def record_values(
     read = Read()
     for number, one in enumerate(body.values):
         read.add(rules.indicators, number, vars(one))
-    async with data.reading() as connection:
-        placed = await entries.place(connection, caller.territory, rules, read)
+    placed = await entries.place(connection, caller.territory, rules, read)
     if read.complaints:
         raise Refused(as_complaints(read.complaints, "values"))
-    stored = await recording.record(session, caller, placed)
+    stored = await recording.record(connection, caller, placed)
     return created({"items": [one.shown() for one in stored]}, language)
 
 
@@ -209,16 +207,14 @@ async def read_history(
 )
 async def retract_value(
     caller: Recorder,
-    data: Data,
-    session: Transaction,
+    connection: Writer,
     language: InLanguage,
     id: RecordInPath,
     body: RetractionIn,
 ) -> Response:
     """Retract the current value of one's territory; none counts then until a new one follows."""
-    async with data.reading() as connection:
-        row, shown = await listing.get(connection, caller.territory, id)
-    await recording.retract(session, caller, row, body.reason)
+    row, shown = await listing.get(connection, caller.territory, id)
+    await recording.retract(connection, caller, row, body.reason)
     return created(shown | {"status": "retracted"}, language, status=200)
 
 

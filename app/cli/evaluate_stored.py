@@ -112,14 +112,13 @@ async def _conducted(
     as_of = min(today(), period.last)
     verdicts = []
     with progress() as told:
-        async with database.transaction() as session:
+        async with database.writing() as connection:
             for some in _in_parts(places):
                 wish = Wish(entry.ruleset.ruleset, some, period, as_of, pointer=lambda _: "--unit")
-                async with database.reading() as connection:
-                    _, found = await conduct.conduct(connection, registry, EVERYWHERE, wish)
+                _, found = await conduct.conduct(connection, registry, EVERYWHERE, wish)
                 verdicts += [
                     reading.kept(entry.compiled, one, language(), texts=True)
-                    for one in await conduct.store(session, None, entry, found)
+                    for one in await conduct.store(connection, None, entry, found)
                 ]
                 told("evaluating", len(verdicts), len(places))
     return verdicts

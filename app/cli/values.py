@@ -52,8 +52,8 @@ async def _load(
     loaded = partial or not checked.rejected
     if not dry_run and loaded and not checked.unreadable:
         with progress() as told:
-            async with database.transaction() as session:
-                await files.write(session, None, checked, told)
+            async with database.writing() as writer:
+                await files.write(writer, None, checked, told)
     return checked
 
 

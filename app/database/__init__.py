@@ -106,6 +106,15 @@ class Database:
                 yield connection
 
     @asynccontextmanager
+    async def writing(self) -> AsyncIterator[asyncpg.Connection]:
+        """Yield a plain connection as the service in a transaction, committed after the block.
+
+        For the few hot writes whose statements are written out; `transaction` is for the others.
+        """
+        async with self.reading() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
     async def as_owner(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection as the owner in one transaction, for migrations and loading."""
         connections = engine(self.owner, 1, as_service=False)

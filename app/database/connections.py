@@ -74,7 +74,10 @@ class Address:
 
 
 class Readers:
-    """Connections that only read, one statement at a time: nothing to reset between two loans."""
+    """Plain connections: single statements, or one transaction that ends before the loan does.
+
+    There is nothing to reset between two loans.
+    """
 
     def __init__(self, address: Address, size: int) -> None:
         self._address, self._size = address, size
@@ -94,6 +97,8 @@ class Readers:
         try:
             yield cast(asyncpg.Connection, connection)
         finally:
+            if connection.is_in_transaction():  # its end was cut short: nobody may inherit it
+                connection.terminate()
             await pool.release(connection)
 
     async def close(self) -> None:

@@ -48,10 +48,10 @@ async def number(database: Database) -> None:
     async with database.reading() as connection:
         if not await connection.fetchval(_WAITING):
             return
-    async with database.transaction() as session:
+    async with database.writing() as connection:
         # Two statements: the second must see what the holder of the lock before us committed.
-        await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _NUMBERING})
-        await session.execute(text(_NUMBER))
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _NUMBERING)
+        await connection.execute(_NUMBER)
 
 
 def author(row: asyncpg.Record) -> str:

@@ -7,10 +7,7 @@ from typing import Final
 
 import asyncpg
 import msgspec
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.domain.evaluations import RulesetSnapshot
 from app.domain.refusals import Complaint, Conflict
 from app.rules.errors import Text
 from app.rules.evaluate import Compiled, snapshot
@@ -103,16 +100,15 @@ async def was_used(connection: asyncpg.Connection, ruleset: str) -> bool:
     return bool(await connection.fetchval(_USED, ruleset))
 
 
-async def keep(session: AsyncSession, entry: Entry) -> None:
+_KEEP: Final = """
+INSERT INTO ruleset_snapshot (digest, ruleset, package, content) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING
+"""
+
+
+async def keep(connection: asyncpg.Connection, entry: Entry) -> None:
     """Store a ruleset under its digest, once."""
     compiled = entry.compiled
-    await session.execute(
-        insert(RulesetSnapshot)
-        .values(
-            digest=compiled.digest,
-            ruleset=compiled.ruleset.ruleset,
-            package=entry.package,
-            content=snapshot(compiled.ruleset, compiled.indicators),
-        )
-        .on_conflict_do_nothing()
-    )
+    content = snapshot(compiled.ruleset, compiled.indicators)
+    named = (compiled.digest, compiled.ruleset.ruleset, entry.package)
+    await connection.execute(_KEEP, *named, content)

@@ -118,7 +118,7 @@ def _object(members: _Members, place: tuple[str | int, ...]) -> dict[str, Any]:
 def _text(text: str, place: tuple[str | int, ...]) -> str:
     if text.isascii() and "\x00" not in text:
         return text
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if _has_surrogate(text):
         _malformed(
             "có ký tự thay thế (surrogate) đứng riêng; hãy gửi chữ UTF-8 hợp lệ",
             "a lone surrogate is not a character; send valid UTF-8 text",
@@ -131,6 +131,14 @@ def _text(text: str, place: tuple[str | int, ...]) -> str:
         )
         raise Refused([Complaint(pointer(*place), "invalid-text", message)])
     return unicodedata.normalize("NFC", text)
+
+
+def _has_surrogate(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _too_deep(where: str) -> NoReturn:

@@ -28,7 +28,7 @@ def explain(
 ) -> dict[str, Any]:
     """Return the verdict document: what was judged, how it came out, and what the law says."""
     ruleset = compiled.ruleset
-    criteria = {criterion.id: criterion for criterion in ruleset.walk()}
+    criteria = {one.id: one for one in ruleset.walk()} if judgement.criteria else {}
     join = _Join(compiled.indicators, ruleset.document, language, texts, judgement.as_of)
     return {
         "ruleset": {

@@ -64,6 +64,12 @@ def read_judgement(data: bytes) -> Judgement:
     return _read(data, _judgement)
 
 
+def read_head(data: bytes) -> Judgement:
+    """Return a judgement without its criteria; they are most of it, and lists do not show them."""
+    head = _read_typed(data)
+    return Judgement(criteria=(), **msgspec.structs.asdict(head))
+
+
 def read_inputs(data: bytes) -> Inputs:
     """Return the inputs of which `data` are the canonical bytes."""
     return _read(data, _inputs)
@@ -94,6 +100,31 @@ def leaf_outcomes(judgement: Judgement) -> dict[str, str]:
 def differences(stored: Any, now: Any) -> list[Difference]:
     """Return every deepest place at which two JSON values differ; keys are taken in order."""
     return _differences(stored, now, "")
+
+
+class _Head(msgspec.Struct):
+    """A judgement without its criteria."""
+
+    all_items: str | None
+    applicability: str
+    as_of: datetime.date
+    basis: str
+    digest: str
+    inputs_digest: str
+    outcome: str
+    period: str | None
+    reasons: tuple[str, ...]
+    ruleset: str
+    semantics: int
+    unused_facts: tuple[str, ...]
+    coverage: Coverage | None
+
+
+def _read_typed(data: bytes) -> _Head:
+    try:
+        return msgspec.json.decode(data, type=_Head)
+    except msgspec.DecodeError as error:
+        raise Unreadable("these bytes are not what was stored") from error
 
 
 class _Snapshot(Model):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -120,7 +120,12 @@ class Judgement(msgspec.Struct, frozen=True):
         """How many criteria without children came out how; it follows from the results."""
         outcomes: list[str] = []
         _collect(self.criteria, outcomes)
-        return {outcome: outcomes.count(outcome) for outcome in _COUNTED}
+        return counted(outcomes)
+
+
+def counted(outcomes: Sequence[str]) -> dict[str, int]:
+    """Return how many criteria came out how."""
+    return {outcome: outcomes.count(outcome) for outcome in _COUNTED}
 
 
 def _collect(results: tuple[Result, ...], outcomes: list[str]) -> None:

@@ -102,9 +102,9 @@ async def tell(database: Database, registry: Registry, progress: Progress) -> To
         chapters = [(one, await _units(connection, one)) for one in CHAPTERS]
         placed = await _placed(connection, registry, chapters)
     if not state["values"]:
-        async with database.transaction() as session:
+        async with database.writing() as writer:
             for first in range(0, len(placed), _TOGETHER):
-                await record(session, None, placed[first : first + _TOGETHER])
+                await record(writer, None, placed[first : first + _TOGETHER])
                 progress("recording", min(first + _TOGETHER, len(placed)), len(placed))
     verdicts = await _verdicts(database, registry, chapters, progress)
     async with database.reading() as connection:
@@ -187,11 +187,10 @@ async def _verdicts(
         bound = [await _bound(connection, registry, wish) for wish in wishes]
     total, done = sum(len(wish.places) for wish in bound), 0
     found: dict[tuple[str, str], list[Conducted]] = {}
-    async with database.transaction() as session:
+    async with database.writing() as writer:
         for wish in bound:
-            async with database.reading() as connection:
-                entry, conducted = await conduct.conduct(connection, registry, EVERYWHERE, wish)
-            await conduct.store(session, None, entry, conducted)
+            entry, conducted = await conduct.conduct(writer, registry, EVERYWHERE, wish)
+            await conduct.store(writer, None, entry, conducted)
             found.setdefault((wish.ruleset, wish.period.text), []).extend(conducted)
             done += len(conducted)
             progress("evaluating", done, total)

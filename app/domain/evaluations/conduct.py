@@ -9,8 +9,6 @@ from typing import Any, Final
 
 import asyncpg
 import msgspec
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.evaluations import on_record
 from app.domain.previews import check_level, known_ruleset
@@ -146,25 +144,23 @@ def _out_of_scope(entry: Entry, unit: Entity) -> Text:
 
 _STORE: Final = """
 WITH act AS (
-  INSERT INTO recording (recorded_by) VALUES (:by) RETURNING id, recorded_at
+  INSERT INTO recording (recorded_by) VALUES ($1) RETURNING id, recorded_at
 )
 INSERT INTO evaluation (recording_id, unit_id, district_id, province_id, ruleset, digest, period,
                         outcome, leaves, unit, inputs, verdict, software)
-SELECT act.id, w.unit_id, w.district_id, w.province_id, :ruleset, :digest, :period, w.outcome,
-       w.leaves::jsonb, w.unit, w.inputs, w.verdict, :software
-  FROM act, unnest(
-    CAST(:unit_id AS int[]), CAST(:district_id AS int[]), CAST(:province_id AS int[]),
-    CAST(:outcome AS text[]), CAST(:leaves AS text[]), CAST(:unit AS bytea[]),
-    CAST(:inputs AS bytea[]), CAST(:verdict AS bytea[])
-  ) WITH ORDINALITY w(unit_id, district_id, province_id, outcome, leaves, unit, inputs, verdict,
-                      number)
+SELECT act.id, w.unit_id, w.district_id, w.province_id, $2, $3, $4, w.outcome,
+       w.leaves::jsonb, w.unit, w.inputs, w.verdict, $5
+  FROM act, unnest($6::int[], $7::int[], $8::int[], $9::text[], $10::text[], $11::bytea[],
+                   $12::bytea[], $13::bytea[])
+       WITH ORDINALITY w(unit_id, district_id, province_id, outcome, leaves, unit, inputs,
+                         verdict, number)
  ORDER BY w.number
 RETURNING id, unit_id, (SELECT recorded_at FROM act) AS recorded_at
 """
 
 
 async def store(
-    session: AsyncSession,
+    connection: asyncpg.Connection,
     caller: Caller | None,
     entry: Entry,
     conducted: Sequence[Conducted],
@@ -175,25 +171,29 @@ async def store(
     if not conducted:
         return []
     if not kept:
-        await keep(session, entry)
-    given = {
-        "by": caller.id if caller else None,
-        "ruleset": entry.ruleset.ruleset,
-        "digest": entry.compiled.digest,
-        "period": conducted[0].judgement.period,
-        "software": SOFTWARE,
-        "unit_id": [one.unit.id for one in conducted],
-        "district_id": [one.unit.district_id for one in conducted],
-        "province_id": [one.unit.province_id for one in conducted],
-        "outcome": [one.judgement.outcome for one in conducted],
-        "leaves": [_leaves(one.judgement) for one in conducted],
-        "unit": [canonical(one.shown) for one in conducted],
-        "inputs": [canonical(one.inputs) for one in conducted],
-        "verdict": [canonical(one.judgement) for one in conducted],
-    }
-    rows = {row.unit_id: row for row in (await session.execute(text(_STORE), given)).all()}
+        await keep(connection, entry)
+    rows = await connection.fetch(
+        _STORE,
+        caller.id if caller else None,
+        entry.ruleset.ruleset,
+        entry.compiled.digest,
+        conducted[0].judgement.period,
+        SOFTWARE,
+        [one.unit.id for one in conducted],
+        [one.unit.district_id for one in conducted],
+        [one.unit.province_id for one in conducted],
+        [one.judgement.outcome for one in conducted],
+        [_leaves(one.judgement) for one in conducted],
+        [canonical(one.shown) for one in conducted],
+        [canonical(one.inputs) for one in conducted],
+        [canonical(one.judgement) for one in conducted],
+    )
+    stored = {row["unit_id"]: row for row in rows}
     by = caller.client_id if caller else OPERATOR
-    return [Kept(rows[one.unit.id].id, one, rows[one.unit.id].recorded_at, by) for one in conducted]
+    return [
+        Kept(stored[one.unit.id]["id"], one, stored[one.unit.id]["recorded_at"], by)
+        for one in conducted
+    ]
 
 
 def _leaves(judgement: Judgement) -> str:

@@ -20,8 +20,8 @@ from app.domain.territory import Territory
 from app.rules.errors import Text
 from app.rules.evaluate import Compiled
 from app.rules.explain import explain
-from app.rules.stored import read_judgement
-from app.rules.verdict import Judgement
+from app.rules.stored import read_head, read_judgement
+from app.rules.verdict import Judgement, counted
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -59,8 +59,8 @@ _SOURCE: Final = """
   LEFT JOIN client ON client.id = r.recorded_by
 """
 _COLUMNS: Final = """
-e.id, e.unit_id, e.ruleset, e.digest, e.period, e.unit, e.verdict, e.software, r.recorded_at,
-client.client_id AS recorded_by
+e.id, e.unit_id, e.ruleset, e.digest, e.period, e.unit, e.leaves, e.verdict, e.software,
+r.recorded_at, client.client_id AS recorded_by
 """
 
 
@@ -187,12 +187,22 @@ async def summarised(
     for row in rows:
         try:
             compiled = (await version(connection, snapshots, row)).compiled
-            items.append(summary(document(compiled, row, language, texts=False)))
+            items.append(_in_short(compiled, row, language))
         except Conflict as error:  # one of them must not hide all the others
             complaint = error.complaint
             message = getattr(complaint.message, language)
             damaged.append({"id": row["id"], "code": complaint.code, "message": message})
     return items, damaged
+
+
+def _in_short(compiled: Compiled, row: asyncpg.Record, language: str) -> dict[str, Any]:
+    """Return a verdict without its criteria, which are not even read."""
+    with undamaged(row["id"]):
+        unit = msgspec.json.decode(row["unit"], type=dict[str, Any])
+        leaves = msgspec.json.decode(row["leaves"], type=dict[str, str])
+        head = explain(compiled, read_head(row["verdict"]), unit, language, texts=False)
+    head["counts"] = counted(list(leaves.values()))
+    return summary(_headed(row["id"], row["recorded_at"], author(row), row["software"], head))
 
 
 def number(row: asyncpg.Record) -> list[str]:

@@ -31,7 +31,7 @@ async def replay(
     Judged from the stored inputs by the stored ruleset. The inputs are compared with the values
     they were read from as well: those never change, so that a difference is an alteration.
     """
-    row = await reading.get(connection, visible, id_, ", e.inputs, e.outcome, e.leaves")
+    row = await reading.get(connection, visible, id_, ", e.inputs, e.outcome")
     stored = reading.judgement(row)
     if stored.semantics != SEMANTICS:
         raise _other_semantics(stored.semantics)

@@ -7,7 +7,6 @@ from typing import Final
 
 import asyncpg
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.facts_csv import COLUMNS, Line, RowComplaint, read_lines, repeats_line
 from app.domain.territory import Caller, Territory
@@ -113,12 +112,15 @@ async def check(
 
 
 async def write(
-    session: AsyncSession, caller: Caller | None, checked: Checked, progress: Progress
+    connection: asyncpg.Connection,
+    caller: Caller | None,
+    checked: Checked,
+    progress: Progress,
 ) -> None:
-    """Put what is new of a file on record, in the transaction of the session."""
+    """Put what is new of a file on record, in the transaction of the connection."""
     total = len(checked.fresh)
     for first in range(0, total, _TOGETHER):
-        await record(session, caller, checked.fresh[first : first + _TOGETHER])
+        await record(connection, caller, checked.fresh[first : first + _TOGETHER])
         progress("recording", min(first + _TOGETHER, total), total)
 
 

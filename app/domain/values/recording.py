@@ -8,8 +8,6 @@ from typing import Any, Final
 
 import asyncpg
 import msgspec
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.recordings import OPERATOR
 from app.domain.refusals import Absent, Complaint, Conflict
@@ -51,7 +49,7 @@ class Stored(msgspec.Struct, frozen=True):
 # each other. Of two writers of one value, the one with the later number stays current.
 _RECORD: Final = """
 WITH act AS (
-  INSERT INTO recording (recorded_by) VALUES (:by) RETURNING id, recorded_at
+  INSERT INTO recording (recorded_by) VALUES ($1) RETURNING id, recorded_at
 ), stored AS (
   INSERT INTO value (recording_id, unit_id, district_id, province_id, indicator, period,
                      period_first, period_last, truth, counted, numerator, denominator, percent,
@@ -60,16 +58,12 @@ WITH act AS (
          w.period_first, w.period_last, w.truth, w.counted, w.numerator, w.denominator, w.percent,
          CASE WHEN w.codes IS NOT NULL THEN string_to_array(w.codes, '|') END,
          w.source, w.measured_on, w.note
-    FROM act, unnest(
-      CAST(:unit_id AS int[]), CAST(:district_id AS int[]), CAST(:province_id AS int[]),
-      CAST(:indicator AS text[]), CAST(:period AS text[]), CAST(:period_first AS date[]),
-      CAST(:period_last AS date[]), CAST(:truth AS bool[]), CAST(:counted AS bigint[]),
-      CAST(:numerator AS bigint[]), CAST(:denominator AS bigint[]), CAST(:percent AS text[]),
-      CAST(:codes AS text[]), CAST(:source AS text[]), CAST(:measured_on AS date[]),
-      CAST(:note AS text[])
-    ) WITH ORDINALITY w(unit_id, district_id, province_id, indicator, period, period_first,
-                        period_last, truth, counted, numerator, denominator, percent, codes,
-                        source, measured_on, note, number)
+    FROM act, unnest($2::int[], $3::int[], $4::int[], $5::text[], $6::text[], $7::date[],
+                     $8::date[], $9::bool[], $10::bigint[], $11::bigint[], $12::bigint[],
+                     $13::text[], $14::text[], $15::text[], $16::date[], $17::text[])
+         WITH ORDINALITY w(unit_id, district_id, province_id, indicator, period, period_first,
+                           period_last, truth, counted, numerator, denominator, percent, codes,
+                           source, measured_on, note, number)
    ORDER BY w.number
   RETURNING *
 ), current AS (
@@ -89,37 +83,37 @@ SELECT stored.id, stored.unit_id, stored.indicator, stored.period, act.recorded_
 
 
 async def record(
-    session: AsyncSession, caller: Caller | None, placed: Sequence[Placed]
+    connection: asyncpg.Connection, caller: Caller | None, placed: Sequence[Placed]
 ) -> list[Stored]:
     """Put values on record as one act; without a caller it is the operator's."""
     if not placed:
         return []
-    columns = _columns(placed)
-    rows = await session.execute(text(_RECORD), {"by": caller.id if caller else None} | columns)
+    rows = await connection.fetch(_RECORD, caller.id if caller else None, *_columns(placed))
     by = caller.client_id if caller else OPERATOR
-    stored = {
-        (row.unit_id, row.indicator, row.period): (row.id, row.recorded_at) for row in rows.all()
-    }
-    return [Stored(stored[one.key][0], one, stored[one.key][1], by) for one in placed]
+    stored = {(row["unit_id"], row["indicator"], row["period"]): row for row in rows}
+    return [
+        Stored(stored[one.key]["id"], one, stored[one.key]["recorded_at"], by) for one in placed
+    ]
 
 
-def _columns(placed: Sequence[Placed]) -> dict[str, list[Any]]:
+def _columns(placed: Sequence[Placed]) -> list[list[Any]]:
     """Return one list per column; a list of codes travels as text (arrays cannot be ragged)."""
     facts = [columns_of(one.entry.fact) for one in placed]
     columns = {name: [fact[name] for fact in facts] for name in FACT_COLUMNS}
     columns["codes"] = [None if one is None else "|".join(one) for one in columns["codes"]]
-    return columns | {
-        "unit_id": [one.unit.id for one in placed],
-        "district_id": [one.unit.district_id for one in placed],
-        "province_id": [one.unit.province_id for one in placed],
-        "indicator": [one.entry.indicator.code for one in placed],
-        "period": [one.entry.period.text for one in placed],
-        "period_first": [one.entry.period.first for one in placed],
-        "period_last": [one.entry.period.last for one in placed],
-        "source": [one.entry.source for one in placed],
-        "measured_on": [one.entry.measured_on for one in placed],
-        "note": [one.entry.note for one in placed],
-    }
+    return [
+        [one.unit.id for one in placed],
+        [one.unit.district_id for one in placed],
+        [one.unit.province_id for one in placed],
+        [one.entry.indicator.code for one in placed],
+        [one.entry.period.text for one in placed],
+        [one.entry.period.first for one in placed],
+        [one.entry.period.last for one in placed],
+        *columns.values(),
+        [one.entry.source for one in placed],
+        [one.entry.measured_on for one in placed],
+        [one.entry.note for one in placed],
+    ]
 
 
 _CURRENT: Final = """
@@ -157,25 +151,24 @@ def says_the_same(placed: Placed, row: asyncpg.Record) -> bool:
 _RETRACT: Final = """
 WITH gone AS (
   UPDATE current_value SET status = 'retracted'
-   WHERE unit_id = :unit_id AND indicator = :indicator AND period = :period
-     AND value_id = :id AND status = 'reported'
+   WHERE unit_id = $1 AND indicator = $2 AND period = $3 AND value_id = $4 AND status = 'reported'
   RETURNING value_id, unit_id, district_id, province_id
 ), act AS (
-  INSERT INTO recording (recorded_by) SELECT :by FROM gone RETURNING id
+  INSERT INTO recording (recorded_by) SELECT $5 FROM gone RETURNING id
 )
 INSERT INTO value_event (recording_id, value_id, status, reason, unit_id, district_id, province_id)
-SELECT act.id, value_id, 'retracted', :reason, unit_id, district_id, province_id FROM gone, act
+SELECT act.id, value_id, 'retracted', $6, unit_id, district_id, province_id FROM gone, act
 RETURNING id
 """
 
 
 async def retract(
-    session: AsyncSession, caller: Caller, value: asyncpg.Record, reason: str
+    connection: asyncpg.Connection, caller: Caller, value: asyncpg.Record, reason: str
 ) -> None:
     """Retract the current value; raise Conflict where it was followed or retracted already."""
-    given = {name: value[name] for name in ("id", "unit_id", "indicator", "period")}
-    done = await session.execute(text(_RETRACT), given | {"by": caller.id, "reason": reason})
-    if done.first() is None:
+    given = [value[name] for name in ("unit_id", "indicator", "period", "id")]
+    done = await connection.fetchval(_RETRACT, *given, caller.id, reason)
+    if done is None:
         message = Text(
             "số liệu này đã được thay hoặc đã được rút; xem lịch sử tại "
             f"/v1/values/{value['id']}/history",
