@@ -40,8 +40,11 @@ def answer(
     headers: Mapping[str, str] | None = None,
     media_type: str = "application/json",
 ) -> Response:
-    """Answer a read: 200 with an ETag, or 304 when the caller holds this very answer."""
-    body = json_bytes(value)
+    """Answer a read: 200 with an ETag, or 304 when the caller holds this very answer.
+
+    Bytes are JSON already.
+    """
+    body = value if isinstance(value, bytes) else json_bytes(value)
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     sent = manners(language) | {"etag": tag, "cache-control": "no-cache"} | dict(headers or {})
     known = [

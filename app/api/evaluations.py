@@ -29,7 +29,7 @@ from app.api.verdict_shapes import (
     VerdictPage,
 )
 from app.domain import recordings
-from app.domain.evaluations import conduct, reading
+from app.domain.evaluations import conduct, reading, showing
 from app.domain.evaluations.conduct import Wish
 from app.domain.evaluations.reading import Wanted
 from app.domain.filters import Narrowing, narrow
@@ -94,7 +94,7 @@ async def evaluate(
     entry, conducted = await conduct.conduct(connection, rules, caller.territory, wish)
     known = await kept.is_kept(connection, entry)
     stored = await conduct.store(connection, caller, entry, conducted, kept=known)
-    items = [reading.kept(entry.compiled, one, language, texts) for one in stored]
+    items = [showing.kept(entry.compiled, one, language, texts) for one in stored]
     if body.units is not None:
         return created({"items": items}, language)
     return created(items[0], language, f"/v1/evaluations/{stored[0].id}")
@@ -158,7 +158,7 @@ async def list_evaluations(
         endless = updated_since is not None
         place = reading.position if endless else reading.number
         shown, following = cut(rows, place, limit, filters, endless=endless)
-        items, damaged = await reading.summarised(connection, kept, shown, language)
+        items, damaged = await showing.summarised(connection, kept, shown, language)
     body = {"items": items, "next": following, "damaged": damaged}
     return answer(request, body, language, links(request, following))
 
@@ -182,7 +182,7 @@ async def read_evaluation(
     async with data.reading() as connection:
         row = await reading.get(connection, caller.territory, id)
         version = await reading.version(connection, kept, row)
-    return answer(request, reading.document(version.compiled, row, language, texts), language)
+    return answer(request, showing.encoded(version.compiled, row, language, texts), language)
 
 
 async def _check_used(connection: asyncpg.Connection, rules: Registry, ruleset: str) -> None:

@@ -13,7 +13,7 @@ from app.cli.console import err, fail, language, misuse, phrase
 from app.cli.database import progress, use
 from app.database import Database
 from app.domain import scope, unit_listing, unit_lookup, unit_periods
-from app.domain.evaluations import conduct, reading
+from app.domain.evaluations import conduct, showing
 from app.domain.evaluations.conduct import MOST_UNITS, Wish
 from app.domain.facts_csv import read_day
 from app.domain.refusals import no_period
@@ -117,7 +117,7 @@ async def _conducted(
                 wish = Wish(entry.ruleset.ruleset, some, period, as_of, pointer=lambda _: "--unit")
                 _, found = await conduct.conduct(connection, registry, EVERYWHERE, wish)
                 verdicts += [
-                    reading.kept(entry.compiled, one, language(), texts=True)
+                    showing.kept(entry.compiled, one, language(), texts=True)
                     for one in await conduct.store(connection, None, entry, found)
                 ]
                 told("evaluating", len(verdicts), len(places))

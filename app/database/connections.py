@@ -26,6 +26,9 @@ _SERVICE_LIMITS: Final = {
     "lock_timeout": "2000",
     "idle_in_transaction_session_timeout": "10000",
 }
+# The service's statements are constants with parameters: planning each of them anew takes longer
+# than running it (measured: reads of a unit 2.2 ms instead of 0.3).
+_SERVICE_PLANS: Final = {"plan_cache_mode": "force_generic_plan"}
 _OWNER_LIMITS: Final = {"lock_timeout": "10000"}
 
 
@@ -130,7 +133,7 @@ def _options(*, as_service: bool) -> dict[str, Any]:
         "search_path": SCHEMA,
         "timezone": "UTC",
         "jit": "off",
-        **(_SERVICE_LIMITS | {"role": SERVICE} if as_service else _OWNER_LIMITS),
+        **(_SERVICE_LIMITS | _SERVICE_PLANS | {"role": SERVICE} if as_service else _OWNER_LIMITS),
     }
     return {"server_settings": settings} | ({"command_timeout": _COMMAND} if as_service else {})
 

@@ -7,7 +7,7 @@ bytes in every process. A missing fact alone never makes a failure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from app.rules.applicability import compile_applicability, is_exempt
 from app.rules.checks import combined, in_order
@@ -46,7 +46,7 @@ class Compiled:
 
     __slots__ = (
         "_applicability", "_judges", "digest", "indicators", "member_codes",
-        "member_groups", "ruleset", "unit_codes",
+        "member_groups", "named", "ruleset", "unit_codes",
     )  # fmt: skip
 
     def __init__(self, ruleset: Ruleset, catalogue: Catalogue, checks: Mapping[str, Check]) -> None:
@@ -58,6 +58,7 @@ class Compiled:
         self.member_groups = tuple(sorted(groups, key=lambda one: (one.level, one.types)))
         used = self.unit_codes | self.member_codes
         self.indicators = {code: catalogue[code] for code in sorted(used)}
+        self.named: dict[str, Any] | None = None  # as verdicts show it, see app.rules.explain
         self.digest = digest(snapshot(ruleset, self.indicators))
         self._applicability = compile_applicability(ruleset)
         self._judges = [compile_criterion(one, catalogue, checks) for one in ruleset.criteria]

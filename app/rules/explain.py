@@ -31,13 +31,7 @@ def explain(
     criteria = {one.id: one for one in ruleset.walk()} if judgement.criteria else {}
     join = _Join(compiled.indicators, ruleset.document, language, texts, judgement.as_of)
     return {
-        "ruleset": {
-            "id": ruleset.ruleset,
-            "version": ruleset.version,
-            "digest": judgement.digest,
-            "title": ruleset.title.model_dump(),
-            "document": document(ruleset.document),
-        },
+        "ruleset": named(compiled) | {"digest": judgement.digest},
         "unit": dict(unit),
         "period": judgement.period,
         "as_of": judgement.as_of.isoformat(),
@@ -56,6 +50,20 @@ def explain(
         "inputs_digest": judgement.inputs_digest,
         "semantics": judgement.semantics,
     }
+
+
+def named(compiled: Compiled) -> dict[str, Any]:
+    """Return id, version, digest, title and document of a ruleset; worked out once."""
+    if compiled.named is None:
+        ruleset = compiled.ruleset
+        compiled.named = {
+            "id": ruleset.ruleset,
+            "version": ruleset.version,
+            "digest": compiled.digest,
+            "title": ruleset.title.model_dump(),
+            "document": document(ruleset.document),
+        }
+    return compiled.named
 
 
 def document(found: Document) -> dict[str, Any]:

@@ -32,7 +32,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         os.environ["NTM_DATABASE_URL"],
         min_size=10,
         max_size=10,
-        server_settings={"search_path": "ntm", "jit": "off"},
+        # The settings by which ours connects: neither side plans a statement twice.
+        server_settings={
+            "search_path": "ntm",
+            "jit": "off",
+            "plan_cache_mode": "force_generic_plan",
+        },
     ) as pool:
         app.state.pool = pool
         yield {}

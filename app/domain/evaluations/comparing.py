@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from app.domain.evaluations import reading
+from app.domain.evaluations import reading, showing
 from app.domain.ruleset_snapshots import Snapshots
 from app.domain.territory import Territory
 from app.rules.comparison import CAUSE_LABELS, CriterionDifference, Side, compare
@@ -28,14 +28,14 @@ async def compared(
         row = await reading.get(connection, visible, id_)
         compiled = (await reading.version(connection, snapshots, row)).compiled
         sides.append(Side(compiled, reading.judgement(row)))
-        documents.append(reading.document(compiled, row, language, texts=True))
+        documents.append(showing.document(compiled, row, language, texts=True))
     with reading.undamaged(ids[0]):
         found = compare(*sides)
     shown = [_by_id(document) for document in documents]
     first, second = documents
     return {
-        "a": reading.summary(first),
-        "b": reading.summary(second),
+        "a": showing.summary(first),
+        "b": showing.summary(second),
         "same_outcome": (first["outcome"], first["all_items"])
         == (second["outcome"], second["all_items"]),
         "differences": [_shown(one, shown[0], shown[1], language) for one in found],

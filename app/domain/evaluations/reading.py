@@ -1,27 +1,23 @@
-"""Reading verdicts on record: one with its texts, lists, and changes in order."""
+"""Reading verdicts on record: one, lists, and changes in order; as rows."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 import msgspec
 
 from app.domain.conditions import Conditions
-from app.domain.evaluations.conduct import SOFTWARE, Kept
-from app.domain.recordings import author
 from app.domain.refusals import Absent, Complaint, Conflict
 from app.domain.ruleset_snapshots import Snapshots, Version
 from app.domain.ruleset_snapshots import damaged as ruleset_damaged
 from app.domain.territory import Territory
 from app.rules.errors import Text
-from app.rules.evaluate import Compiled
-from app.rules.explain import explain
-from app.rules.stored import read_head, read_judgement
-from app.rules.verdict import Judgement, counted
+from app.rules.stored import read_judgement
+from app.rules.verdict import Judgement
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -161,50 +157,6 @@ def damaged(id_: int) -> Conflict:
     return Conflict(Complaint("/id", "evaluation-damaged", message))
 
 
-def document(compiled: Compiled, row: asyncpg.Record, language: str, texts: bool) -> dict[str, Any]:
-    """Return a verdict on record as the API shows it; raise Conflict where it was altered."""
-    with undamaged(row["id"]):
-        unit = msgspec.json.decode(row["unit"], type=dict[str, Any])
-        verdict = explain(compiled, read_judgement(row["verdict"]), unit, language, texts)
-    return _headed(row["id"], row["recorded_at"], author(row), row["software"], verdict)
-
-
-def kept(compiled: Compiled, one: Kept, language: str, texts: bool) -> dict[str, Any]:
-    """Return a verdict that was just put on record, as `document` shows it."""
-    shown = one.conducted.shown
-    verdict = explain(compiled, one.conducted.judgement, shown, language, texts)
-    return _headed(one.id, one.created_at, one.by, SOFTWARE, verdict)
-
-
-async def summarised(
-    connection: asyncpg.Connection,
-    snapshots: Snapshots,
-    rows: Sequence[asyncpg.Record],
-    language: str,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return verdicts as lists show them, and those that cannot be read, with the reason."""
-    items, damaged = [], []
-    for row in rows:
-        try:
-            compiled = (await version(connection, snapshots, row)).compiled
-            items.append(_in_short(compiled, row, language))
-        except Conflict as error:  # one of them must not hide all the others
-            complaint = error.complaint
-            message = getattr(complaint.message, language)
-            damaged.append({"id": row["id"], "code": complaint.code, "message": message})
-    return items, damaged
-
-
-def _in_short(compiled: Compiled, row: asyncpg.Record, language: str) -> dict[str, Any]:
-    """Return a verdict without its criteria, which are not even read."""
-    with undamaged(row["id"]):
-        unit = msgspec.json.decode(row["unit"], type=dict[str, Any])
-        leaves = msgspec.json.decode(row["leaves"], type=dict[str, str])
-        head = explain(compiled, read_head(row["verdict"]), unit, language, texts=False)
-    head["counts"] = counted(list(leaves.values()))
-    return summary(_headed(row["id"], row["recorded_at"], author(row), row["software"], head))
-
-
 def number(row: asyncpg.Record) -> list[str]:
     """Return the place of a verdict in the order of numbers."""
     return [str(row["id"])]
@@ -213,17 +165,3 @@ def number(row: asyncpg.Record) -> list[str]:
 def position(row: asyncpg.Record) -> list[str]:
     """Return the place of a verdict in the order in which verdicts came on record."""
     return [str(row["position"]), str(row["id"])]
-
-
-def summary(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a verdict without its criteria, as lists show it."""
-    return {name: value for name, value in document.items() if name not in _ONLY_IN_FULL}
-
-
-_ONLY_IN_FULL: Final = frozenset({"criteria", "unused_facts"})
-
-
-def _headed(
-    id_: int, at: datetime.datetime, by: str, software: str, verdict: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {"id": id_, "created_at": at, "by": by, "software": software, **verdict}
