@@ -14,7 +14,7 @@ from app.api.problems import Problem
 from app.api.shapes import TrueOrFalse
 from app.api.strict import CsvRoute
 from app.api.value_shapes import ImportReport
-from app.domain.facts_csv import RowComplaint
+from app.domain.csv_table import RowComplaint
 from app.domain.refusals import Complaint, pointer
 from app.domain.values import files
 from app.domain.values.files import MOST_ROWS, Checked

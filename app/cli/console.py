@@ -17,7 +17,7 @@ from rich.text import Text as Styled
 
 from app.api.invalid import complaints
 from app.discovery import load_registry
-from app.domain.facts_csv import RowComplaint
+from app.domain.csv_table import RowComplaint
 from app.domain.refusals import Complaint
 from app.rules.errors import Fault, RulesetFaults, Text
 from app.rules.facts import printable

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from app.domain.facts_csv import Row, RowComplaint
+from app.domain.csv_table import RowComplaint
+from app.domain.facts_csv import Row
 from app.domain.previews import Described, Subject
 from app.rules.errors import Text
 from app.rules.period import Period, Value, choose

@@ -8,7 +8,8 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from app.domain.facts_csv import COLUMNS, Line, RowComplaint, read_lines, repeats_line
+from app.domain.csv_table import COLUMNS, RowComplaint
+from app.domain.facts_csv import Line, read_lines, repeats_line
 from app.domain.territory import Caller, Territory
 from app.domain.values.entries import (
     LONGEST_NOTE,
