@@ -418,3 +418,20 @@ async def test_the_instant_itself_is_included(
     (second,) = await record(client, entry(UNITS[1], 2))
     assert await Follower(client, second["recorded_at"]).all() == [second]
     assert await Follower(client, first["recorded_at"]).all() == [first, second]
+
+
+async def test_a_value_that_was_followed_hundreds_of_times_keeps_nobody_from_following(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    """However often one value was recorded anew, changes and the list of the followed are told."""
+    since = await now(database)
+    for number in range(400):
+        async with recorded(database, entry(UNITS[7], number)):
+            pass
+    found = await Follower(client, since, limit="100").all()
+    assert [each["value"] for each in found if each["status"] == "reported"] == [399]
+    assert [each["value"] for each in found if each["status"] == "superseded"] == list(range(399))
+    followed = await listed(
+        client, **WITHIN, unit=UNITS[7], period=_Test.period, status="superseded"
+    )
+    assert [each["value"] for each in followed] == list(range(399))

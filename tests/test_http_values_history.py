@@ -154,7 +154,7 @@ async def test_a_value_after_a_retraction_counts(client: httpx.AsyncClient) -> N
     assert await current(client, E, status="retracted") == []
     found = await history(client, third)
     assert [(each["id"], each["status"], len(each["events"])) for each in found] == [
-        (first["id"], "superseded", 0),
+        (first["id"], "superseded", 1),
         (second["id"], "retracted", 1),
         (third, "reported", 0),
     ]

@@ -90,9 +90,11 @@ def read_number(cursor: str | None, filters: Mapping[str, str | None], digits: i
 
 
 def read_value_key(cursor: str | None, filters: Mapping[str, str | None]) -> list[str] | None:
-    """Return unit, indicator and period after which a page of values begins."""
-    after = read_cursor(cursor, filters, parts=3)
-    if after is None or re.fullmatch("[0-9]{1,9}", after[0]):
+    """Return unit, indicator, period and number after which a page of values begins."""
+    after = read_cursor(cursor, filters, parts=4)
+    if after is None:
+        return None
+    if re.fullmatch("[0-9]{1,9}", after[0]) and re.fullmatch(f"[0-9]{{1,{LONG}}}", after[3]):
         return after
     raise _no_cursor()
 

@@ -73,7 +73,7 @@ class EventShape(BaseModel):
     """What happened to a value after it was recorded."""
 
     status: str
-    reason: str
+    reason: str | None
     at: datetime.datetime
     by: str
 

@@ -107,7 +107,7 @@ async def list_values(
     period: PeriodInQuery = None,
     status: Annotated[
         Literal["reported", "superseded", "retracted"] | None,
-        Query(description="Of this status; superseded ones only with updated_since."),
+        Query(description="Of this status; without it those that count."),
     ] = None,
     updated_since: UpdatedSince = None,
     with_predecessors: Annotated[
@@ -123,7 +123,7 @@ async def list_values(
     With `updated_since`: every value that was recorded, followed or retracted since, each once,
     in the order of its last change.
     """
-    _check_filters(rules, indicator, status, unit, with_predecessors, updated_since is not None)
+    _check_filters(rules, indicator, unit, with_predecessors)
     said = period.text if period else None
     filters = {
         "list": "values", "unit": unit, "under": under, "indicator": indicator,
@@ -221,20 +221,12 @@ async def retract_value(
 def _check_filters(
     rules: Registry,
     indicator: str | None,
-    status: str | None,
     unit: str | None,
     with_predecessors: bool,
-    changes: bool,
 ) -> None:
     complaints = []
     if indicator is not None and indicator not in rules.indicators:
         complaints.append(Complaint("/indicator", "unknown-indicator", no_indicator(indicator)))
-    if status == "superseded" and not changes:
-        message = Text(
-            "số liệu đã được thay chỉ xem được qua updated_since hoặc /v1/values/{id}/history",
-            "superseded values are shown with updated_since or at /v1/values/{id}/history only",
-        )
-        complaints.append(Complaint("/status", "wrong-value", message))
     if with_predecessors and unit is None:
         message = Text("with_predecessors cần kèm unit", "with_predecessors needs unit")
         complaints.append(Complaint("/with_predecessors", "missing-field", message))

@@ -83,12 +83,22 @@ def _good_header(header: list[str], complaints: list[RowComplaint]) -> bool:
         complaints.append(RowComplaint(1, name, "missing-column", message))
     for name in unknown:
         shown, known = printable(name), ", ".join(COLUMNS)
-        message = Text(
-            f"không có cột “{shown}”; các cột: {known}",
-            f"there is no column “{shown}”; columns are: {known}",
+        message = (
+            _NO_NAME
+            if not name
+            else Text(
+                f"không có cột “{shown}”; các cột: {known}",
+                f"there is no column “{shown}”; columns are: {known}",
+            )
         )
         complaints.append(RowComplaint(1, shown, "unknown-column", message))
     for name in repeated:
         message = Text(f"cột “{name}” bị lặp lại", f"the column “{name}” is given twice")
         complaints.append(RowComplaint(1, name, "repeated-column", message))
     return not (missing or unknown or repeated)
+
+
+_NO_NAME: Final = Text(
+    "có cột không tên ở dòng đầu; hãy xoá các cột trống ở cuối bảng rồi lưu lại",
+    "there is a column without a name; delete the empty columns at the end and save again",
+)

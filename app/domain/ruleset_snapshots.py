@@ -14,6 +14,7 @@ from app.rules.evaluate import Compiled, snapshot
 from app.rules.leaves import Check
 from app.rules.registry import Entry, Registry
 from app.rules.stored import CheckMissing, Unreadable, rebuild
+from app.rules.verdict import digest as digest_of
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -28,6 +29,7 @@ class Version(msgspec.Struct, frozen=True):
 
 
 _READ: Final = "SELECT package, content FROM ruleset_snapshot WHERE digest = $1 AND ruleset = $2"
+_CONTENT: Final = "SELECT content FROM ruleset_snapshot WHERE digest = $1"
 _USED: Final = "SELECT EXISTS (SELECT FROM ruleset_snapshot WHERE ruleset = $1)"
 _KEPT: Final = "SELECT EXISTS (SELECT FROM ruleset_snapshot WHERE digest = $1)"
 
@@ -93,6 +95,12 @@ def damaged(ruleset: str) -> Conflict:
         "who can restore it from a backup",
     )
     return Conflict(Complaint("/ruleset", "ruleset-damaged", message))
+
+
+async def is_intact(connection: asyncpg.Connection, digest: str) -> bool:
+    """Tell whether a ruleset is stored as it was written; asked of the database every time."""
+    content = await connection.fetchval(_CONTENT, digest)
+    return content is not None and digest_of(content) == digest
 
 
 async def was_used(connection: asyncpg.Connection, ruleset: str) -> bool:

@@ -212,8 +212,10 @@ async def _ended(
         )
     names = ", ".join(one.named for one in now)
     return Text(
-        f"{named} đã hết hiệu lực từ {day}; kế tiếp là: {names}",
-        f"{named} ended on {day}; its successors are: {names}",
+        f"{named} đã hết hiệu lực từ {day}; kế tiếp là: {names}; để hỏi về đơn vị cũ, hãy chọn "
+        "ngày (on) hoặc kỳ trước đó",
+        f"{named} ended on {day}; its successors are: {names}; to ask for the former unit choose "
+        "an earlier day (on) or period",
     )
 
 

@@ -75,10 +75,12 @@ def upgrade() -> None:
         sa.Column("recording_id", sa.BigInteger(), nullable=False),
         sa.Column("value_id", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
         *_place(),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_value_event")),
-        sa.CheckConstraint("status in ('retracted')", name=op.f("ck_value_event_status")),
+        sa.CheckConstraint(
+            "status in ('superseded', 'retracted')", name=op.f("ck_value_event_status")
+        ),
         sa.ForeignKeyConstraint(
             ["recording_id"], ["recording.id"], name=op.f("fk_value_event_recording_id")
         ),

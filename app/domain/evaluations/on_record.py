@@ -89,7 +89,7 @@ class OnRecord(msgspec.Struct, frozen=True):
             facts=self._facts(unit.id, compiled.unit_codes),
             members=self._members(compiled, unit) if compiled.member_codes else None,
             period=self.period.text,
-            period_end=self.period.last,
+            period_end=unit.day,
             scope=self.scopes[compiled.ruleset.ruleset][unit.id],
         )
 

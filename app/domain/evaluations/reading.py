@@ -88,8 +88,7 @@ async def page(
         where.add("e.id < {}", after)
     return list(
         await connection.fetch(
-            f"SELECT {_COLUMNS} {_SOURCE} WHERE {where}"
-            f" ORDER BY e.id DESC LIMIT {where.mark(limit)}",
+            f"SELECT {_COLUMNS} {_SOURCE} WHERE {where} ORDER BY e.id DESC LIMIT {limit:d}",
             *where.parameters,
         )
     )
@@ -112,7 +111,7 @@ async def changes(
     return list(
         await connection.fetch(
             f"SELECT {_COLUMNS}, r.position {_SOURCE} WHERE {where}"
-            f" ORDER BY r.position, e.id LIMIT {where.mark(limit)}",
+            f" ORDER BY r.position, e.id LIMIT {limit:d}",
             *where.parameters,
         )
     )

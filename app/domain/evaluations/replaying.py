@@ -10,7 +10,7 @@ import msgspec
 
 from app.domain.evaluations import reading
 from app.domain.refusals import Complaint, Conflict, pointer
-from app.domain.ruleset_snapshots import Snapshots, damaged
+from app.domain.ruleset_snapshots import Snapshots, damaged, is_intact
 from app.domain.territory import Territory
 from app.domain.values import fact_of
 from app.rules.errors import Text
@@ -35,9 +35,9 @@ async def replay(
     stored = reading.judgement(row)
     if stored.semantics != SEMANTICS:
         raise _other_semantics(stored.semantics)
-    version = await snapshots.of(connection, row["ruleset"], row["digest"])
-    if version is None:
+    if not await is_intact(connection, row["digest"]):
         raise damaged(row["ruleset"])
+    version = await reading.version(connection, snapshots, row)
     with reading.undamaged(id_):
         inputs = read_inputs(row["inputs"])
         now = version.compiled.evaluate(inputs)
@@ -45,7 +45,33 @@ async def replay(
         if not found and canonical(now) != row["verdict"]:
             found = differences(msgspec.json.decode(row["verdict"]), msgspec.to_builtins(now))
         found += differences(_columns(row), _told(now))
+        key = await connection.fetchval("SELECT key FROM unit WHERE id = $1", row["unit_id"])
+        found += differences(_unit(row), _judged_unit(key, inputs))
     return found + await _altered(connection, row["unit_id"], inputs)
+
+
+def _unit(row: asyncpg.Record) -> dict[str, Any]:
+    """Return what is stored of the unit, as far as a verdict rests on it."""
+    unit = msgspec.json.decode(row["unit"], type=dict[str, Any])
+    return {"unit": {name: unit[name] for name in _RESTS_ON}}
+
+
+def _judged_unit(key: str, inputs: Inputs) -> dict[str, Any]:
+    """Return the same by the register and the inputs."""
+    designations = [
+        {"model": one.model, "decision": one.decision, "date": one.date}
+        for one in inputs.designations
+    ]
+    unit = {
+        "unit": key,
+        "level": inputs.level,
+        "attributes": dict(inputs.attributes),
+        "designations": designations,
+    }
+    return {"unit": msgspec.json.decode(msgspec.json.encode(unit))}
+
+
+_RESTS_ON: Final = ("unit", "level", "attributes", "designations")
 
 
 def _columns(row: asyncpg.Record) -> dict[str, Any]:

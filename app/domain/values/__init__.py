@@ -75,7 +75,7 @@ class ValueEvent(Base):
     recording_id: Mapped[int] = mapped_column(ForeignKey("recording.id"))
     value_id: Mapped[int] = mapped_column(ForeignKey("value.id"))
     status: Mapped[str]
-    reason: Mapped[str]
+    reason: Mapped[str | None]
     unit_id: Mapped[int]
     district_id: Mapped[int | None]
     province_id: Mapped[int | None]

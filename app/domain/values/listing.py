@@ -11,7 +11,7 @@ import msgspec
 from app.domain.conditions import Conditions
 from app.domain.recordings import OPERATOR
 from app.domain.territory import Territory
-from app.domain.values import SHOWN_COLUMNS, SHOWN_JOINS, shown
+from app.domain.values import SHOWN_COLUMNS, SHOWN_JOINS, SUPERSEDED, shown
 from app.domain.values.recording import absent
 
 
@@ -41,35 +41,50 @@ class Wanted(msgspec.Struct, frozen=True):
 
 _STATUS: Final = """
 coalesce((SELECT e.status FROM value_event e WHERE e.value_id = v.id ORDER BY e.id DESC LIMIT 1),
-         CASE WHEN EXISTS (SELECT FROM current_value c WHERE c.unit_id = v.unit_id
-                              AND c.indicator = v.indicator AND c.period = v.period
-                              AND c.value_id = v.id)
-              THEN 'reported' ELSE 'superseded' END)
+         'reported')
 """
 
 
 async def page(
     connection: asyncpg.Connection, wanted: Wanted, limit: int, after: list[str] | None
 ) -> list[tuple[list[str], dict[str, Any]]]:
-    """Return current values with their place in the order: unit, indicator, period."""
-    where = wanted.conditions("c")
-    if wanted.status is None:
+    """Return values with their place in the order: unit, indicator, period, number.
+
+    The current ones; those of one status, if it is given.
+    """
+    followed = wanted.status == SUPERSEDED
+    where = wanted.conditions("v" if followed else "c")
+    if followed:
+        where.add("e.status = 'superseded'")
+    elif wanted.status is None:
         where.add("c.status <> 'retracted'")
     else:
         where.add("c.status = {}", wanted.status)
+    source, place = (_FOLLOWED, "v.id") if followed else (_CURRENT, "c.value_id")
+    row = "v" if followed else "c"
+    order = f"{row}.unit_id, {row}.indicator, {row}.period, {place}"
     if after:
-        unit, indicator, period = after
-        where.add("(c.unit_id, c.indicator, c.period) > ({}, {}, {})", int(unit), indicator, period)
+        unit, indicator, period, number = after
+        where.add(
+            f"({order}) > ({{}}, {{}}, {{}}, {{}})", int(unit), indicator, period, int(number)
+        )
+    # The limit is written out: a plan for any limit would sort everything before the first row.
     rows = await connection.fetch(
-        f"SELECT {SHOWN_COLUMNS}, c.status FROM current_value c JOIN value v ON v.id = c.value_id"
-        f" {SHOWN_JOINS} WHERE {where}"
-        f" ORDER BY c.unit_id, c.indicator, c.period LIMIT {where.mark(limit)}",
+        f"SELECT {SHOWN_COLUMNS}, {source} {SHOWN_JOINS} WHERE {where}"
+        f" ORDER BY {order} LIMIT {limit:d}",
         *where.parameters,
     )
     return [
-        ([str(row["unit_id"]), row["indicator"], row["period"]], shown(row, row["status"]))
+        (
+            [str(row["unit_id"]), row["indicator"], row["period"], str(row["id"])],
+            shown(row, row["status"]),
+        )
         for row in rows
     ]
+
+
+_CURRENT: Final = "c.status FROM current_value c JOIN value v ON v.id = c.value_id"
+_FOLLOWED: Final = "e.status FROM value_event e JOIN value v ON v.id = e.value_id"
 
 
 async def changes(
@@ -89,38 +104,18 @@ async def changes(
     where.add("r.position >= {} AND (r.position > {} OR v.id > {})", after[0], *after)
     if wanted.status is not None:
         where.add(f"{_STATUS} = {{}}", wanted.status)
-    size = where.mark(limit)
-    statement = _CHANGES.format(where=where, size=size)
+    # The limit is written out: a plan for any limit would sort everything before the first row.
+    statement = _CHANGES.format(where=where, size=f"{limit:d}")
     rows = await connection.fetch(statement, *where.parameters)
     return [([str(row["position"]), str(row["id"])], shown(row, row["status"])) for row in rows]
 
 
-# A value is followed at the first position of a value of the same key with a later number; where
-# that one was committed first, the value was never current and changes once, by its own recording.
-_FOLLOWED: Final = """
-CROSS JOIN LATERAL (
-  SELECT min(coalesce(fr.position, 9223372036854775807)) AS position
-    FROM value f JOIN recording fr ON fr.id = f.recording_id
-   WHERE f.unit_id = v.unit_id AND f.indicator = v.indicator AND f.period = v.period
-     AND f.id > v.id
-) followed
-"""
-# Three ways in which a value comes to change; of each value only the last one is listed. What is
-# not numbered yet is left for a later page.
+# A value changes by its own recording and by its events; of each value only the last change is
+# listed. What is not numbered yet is left for a later page.
 _CHANGES: Final = f"""
 WITH change AS (
-  (SELECT r.position, v.id FROM recording r JOIN value v ON v.recording_id = r.id {_FOLLOWED}
-    WHERE {{where}} AND (followed.position IS NULL OR followed.position < r.position)
-      AND NOT EXISTS (SELECT FROM value_event e WHERE e.value_id = v.id)
-    ORDER BY r.position, v.id LIMIT {{size}})
-   UNION ALL
-  (SELECT DISTINCT r.position, v.id
-     FROM recording r JOIN value g ON g.recording_id = r.id
-     JOIN value v ON v.unit_id = g.unit_id AND v.indicator = g.indicator AND v.period = g.period
-      AND v.id < g.id
-     JOIN recording own ON own.id = v.recording_id {_FOLLOWED}
-    WHERE {{where}} AND followed.position = r.position AND own.position < r.position
-      AND NOT EXISTS (SELECT FROM value_event e WHERE e.value_id = v.id)
+  (SELECT r.position, v.id FROM recording r JOIN value v ON v.recording_id = r.id
+    WHERE {{where}} AND NOT EXISTS (SELECT FROM value_event e WHERE e.value_id = v.id)
     ORDER BY r.position, v.id LIMIT {{size}})
    UNION ALL
   (SELECT r.position, v.id
@@ -155,7 +150,7 @@ class Event(msgspec.Struct, frozen=True):
     """What happened to a value after it was recorded."""
 
     status: str
-    reason: str
+    reason: str | None
     at: datetime.datetime
     by: str
 

@@ -1,4 +1,4 @@
-"""Putting values on record: one statement writes the act, the values, and which one is current."""
+"""Putting values on record: the act, the values, which one is current, and what it follows."""
 
 from __future__ import annotations
 
@@ -76,9 +76,21 @@ WITH act AS (
      SET value_id = EXCLUDED.value_id, status = EXCLUDED.status,
          district_id = EXCLUDED.district_id, province_id = EXCLUDED.province_id
    WHERE c.value_id < EXCLUDED.value_id
+  RETURNING value_id, xmax = 0 AS first
 )
-SELECT stored.id, stored.unit_id, stored.indicator, stored.period, act.recorded_at
-  FROM stored, act
+SELECT stored.id, stored.unit_id, stored.indicator, stored.period, act.id AS act, act.recorded_at,
+       coalesce(current.first, false) AS first
+  FROM act, stored LEFT JOIN current ON current.value_id = stored.id
+"""
+# A statement of its own: it must see what others committed while we waited for the rows of the
+# current values, which are ours now. Whichever value of a key is not the current one is followed.
+_FOLLOW: Final = """
+INSERT INTO value_event (recording_id, value_id, status, unit_id, district_id, province_id)
+SELECT $1, v.id, 'superseded', v.unit_id, v.district_id, v.province_id
+  FROM unnest($2::int[], $3::text[], $4::text[]) w(unit_id, indicator, period)
+  JOIN current_value c USING (unit_id, indicator, period)
+  JOIN value v USING (unit_id, indicator, period)
+ WHERE v.id <> c.value_id AND NOT EXISTS (SELECT FROM value_event e WHERE e.value_id = v.id)
 """
 
 
@@ -89,8 +101,11 @@ async def record(
     if not placed:
         return []
     rows = await connection.fetch(_RECORD, caller.id if caller else None, *_columns(placed))
-    by = caller.client_id if caller else OPERATOR
     stored = {(row["unit_id"], row["indicator"], row["period"]): row for row in rows}
+    if again := [key for key, row in stored.items() if not row["first"]]:
+        keys = [[key[part] for key in again] for part in range(3)]
+        await connection.execute(_FOLLOW, rows[0]["act"], *keys)
+    by = caller.client_id if caller else OPERATOR
     return [
         Stored(stored[one.key]["id"], one, stored[one.key]["recorded_at"], by) for one in placed
     ]
