@@ -198,7 +198,7 @@ async def test_an_empty_verdict_of_every_ruleset_is_what_the_description_says(
         ("POST", "/v1/clients", 415),
         ("GET", "/v1/values?limit=0", 422),
         ("GET", "/v1/values?unit=99999", 404),
-        ("GET", "/v1/values?status=superseded", 422),
+        ("GET", "/v1/values?status=nope", 422),
         ("GET", "/v1/values?with_predecessors=true", 422),
         ("GET", "/v1/values?indicator=x", 422),
         ("GET", "/v1/values?period=x", 422),
