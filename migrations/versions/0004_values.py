@@ -93,6 +93,7 @@ def upgrade() -> None:
         *_place(),
         *_key(),
         sa.Column("value_id", sa.BigInteger(), nullable=False),
+        sa.Column("followed_id", sa.BigInteger(), nullable=True),
         sa.Column("status", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("unit_id", "indicator", "period", name=op.f("pk_current_value")),
         sa.CheckConstraint(

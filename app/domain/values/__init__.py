@@ -82,7 +82,10 @@ class ValueEvent(Base):
 
 
 class CurrentValue(_Keyed, Base):
-    """The last value of a unit, indicator and period, and whether it was retracted."""
+    """The last value of a unit, indicator and period, and whether it was retracted.
+
+    `followed_id` is the value that counted until it was recorded.
+    """
 
     __tablename__ = "current_value"
     __table_args__ = tuple(
@@ -101,6 +104,7 @@ class CurrentValue(_Keyed, Base):
     indicator: Mapped[str] = mapped_column(String(collation="C"), primary_key=True)
     period: Mapped[str] = mapped_column(String(collation="C"), primary_key=True)
     value_id: Mapped[int] = mapped_column(BigInteger)
+    followed_id: Mapped[int | None] = mapped_column(BigInteger)
     status: Mapped[str]
 
 

@@ -46,7 +46,8 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 # Rows of the current values are locked in one order, whoever writes them: no two writers wait for
-# each other. Of two writers of one value, the one with the later number stays current.
+# each other. Of two writers of one value, the one with the later number stays current. What it
+# follows is read from the row of the key, which is held: so it is the last one that was committed.
 _RECORD: Final = """
 WITH act AS (
   INSERT INTO recording (recorded_by) VALUES ($1) RETURNING id, recorded_at
@@ -74,23 +75,22 @@ WITH act AS (
     FROM stored ORDER BY unit_id, indicator, period
   ON CONFLICT (unit_id, indicator, period) DO UPDATE
      SET value_id = EXCLUDED.value_id, status = EXCLUDED.status,
+         followed_id = CASE WHEN c.status = 'reported' THEN c.value_id END,
          district_id = EXCLUDED.district_id, province_id = EXCLUDED.province_id
    WHERE c.value_id < EXCLUDED.value_id
-  RETURNING value_id, xmax = 0 AS first
+  RETURNING value_id, followed_id
+), followed AS (
+  INSERT INTO value_event (recording_id, value_id, status, unit_id, district_id, province_id)
+  SELECT act.id, w.value_id, 'superseded', w.unit_id, w.district_id, w.province_id
+    FROM act, (
+      SELECT CASE WHEN c.value_id IS NULL THEN s.id ELSE c.followed_id END AS value_id,
+             s.unit_id, s.district_id, s.province_id
+        FROM stored s LEFT JOIN current c ON c.value_id = s.id
+    ) w
+   WHERE w.value_id IS NOT NULL
 )
-SELECT stored.id, stored.unit_id, stored.indicator, stored.period, act.id AS act, act.recorded_at,
-       coalesce(current.first, false) AS first
-  FROM act, stored LEFT JOIN current ON current.value_id = stored.id
-"""
-# A statement of its own: it must see what others committed while we waited for the rows of the
-# current values, which are ours now. Whichever value of a key is not the current one is followed.
-_FOLLOW: Final = """
-INSERT INTO value_event (recording_id, value_id, status, unit_id, district_id, province_id)
-SELECT $1, v.id, 'superseded', v.unit_id, v.district_id, v.province_id
-  FROM unnest($2::int[], $3::text[], $4::text[]) w(unit_id, indicator, period)
-  JOIN current_value c USING (unit_id, indicator, period)
-  JOIN value v USING (unit_id, indicator, period)
- WHERE v.id <> c.value_id AND NOT EXISTS (SELECT FROM value_event e WHERE e.value_id = v.id)
+SELECT stored.id, stored.unit_id, stored.indicator, stored.period, act.recorded_at
+  FROM stored, act
 """
 
 
@@ -102,9 +102,6 @@ async def record(
         return []
     rows = await connection.fetch(_RECORD, caller.id if caller else None, *_columns(placed))
     stored = {(row["unit_id"], row["indicator"], row["period"]): row for row in rows}
-    if again := [key for key, row in stored.items() if not row["first"]]:
-        keys = [[key[part] for key in again] for part in range(3)]
-        await connection.execute(_FOLLOW, rows[0]["act"], *keys)
     by = caller.client_id if caller else OPERATOR
     return [
         Stored(stored[one.key]["id"], one, stored[one.key]["recorded_at"], by) for one in placed
