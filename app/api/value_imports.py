@@ -18,6 +18,7 @@ from app.domain.csv_table import RowComplaint
 from app.domain.refusals import Complaint, pointer
 from app.domain.values import files
 from app.domain.values.files import MOST_ROWS, Checked
+from app.domain.values.recording import record_in_parts
 from app.rules.errors import Text
 
 router = APIRouter(prefix="/v1/values", tags=["values"], route_class=CsvRoute)
@@ -55,7 +56,7 @@ async def import_values(
     if checked.unreadable or (checked.rejected and not partial):
         raise _bad_rows(checked)
     if not dry_run:
-        await files.write(connection, caller, checked, lambda *_: None)
+        await record_in_parts(connection, caller, checked.fresh, lambda *_: None)
     report = {
         "dry_run": dry_run,
         "partial": partial,

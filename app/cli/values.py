@@ -13,6 +13,7 @@ from app.database import Database
 from app.domain.territory import EVERYWHERE
 from app.domain.values import files
 from app.domain.values.files import Checked
+from app.domain.values.recording import record_in_parts
 from app.rules.errors import Text
 from app.rules.registry import Registry
 
@@ -53,7 +54,7 @@ async def _load(
     if not dry_run and loaded and not checked.unreadable:
         with progress() as told:
             async with database.writing() as writer:
-                await files.write(writer, None, checked, told)
+                await record_in_parts(writer, None, checked.fresh, told)
     return checked
 
 

@@ -9,16 +9,17 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from app.domain.conditions import Conditions
 from app.domain.unit_lookup import COLUMNS, SOURCE, Found, found
 from app.domain.vietnamese import search_key
 
-# Which column of a version tells that it lies under a unit of this level.
-_UNDER: Final = {
-    "nation": "AND u.id <> {0}",
-    "province": "AND v.province_id = {0} AND u.id <> {0}",
-    "district": "AND v.district_id = {0} AND u.id <> {0}",
-    "commune": "AND v.parent_id = {0}",
-    "hamlet": "AND v.parent_id = {0}",
+# A version `v` of a unit `u` lies below a unit of this level, whose number is {0}.
+BELOW: Final = {
+    "nation": "u.id <> {0}",
+    "province": "v.province_id = {0} AND u.id <> {0}",
+    "district": "v.district_id = {0} AND u.id <> {0}",
+    "commune": "v.parent_id = {0}",
+    "hamlet": "v.parent_id = {0}",
 }
 
 
@@ -40,31 +41,24 @@ async def page(
     more_columns: str = "",
 ) -> list[tuple[Found, asyncpg.Record]]:
     """Return the units wanted, at most `limit`, beginning after a place in the order."""
-    given: list[Any] = [wanted.on]
-
-    def mark(value: Any) -> str:
-        given.append(value)
-        return f"${len(given)}"
-
-    conditions = []
+    where = Conditions()
+    where.mark(wanted.on)  # the day is the first parameter of SOURCE
     if wanted.level:
-        conditions.append(f"AND u.level = {mark(wanted.level)}")
+        where.add("u.level = {}", wanted.level)
     if wanted.parent:
-        conditions.append(f"AND v.parent_id = {mark(wanted.parent.id)}")
+        where.add("v.parent_id = {}", wanted.parent.id)
     if wanted.under:
-        conditions.append(_UNDER[wanted.under.level].format(mark(wanted.under.id)))
+        where.add(BELOW[wanted.under.level], wanted.under.id)
     if wanted.q:
-        conditions.append(f"AND strpos(v.search_key, {mark(search_key(wanted.q))}) > 0")
+        where.add("strpos(v.search_key, {}) > 0", search_key(wanted.q))
     if after:
-        names = ", ".join(mark(part) for part in after)
-        conditions.append(f"AND (v.sort_key, v.code, u.key) > ({names})")
+        where.add("(v.sort_key, v.code, u.key) > ({}, {}, {})", *after)
     statement = (
-        f"SELECT {COLUMNS} {more_columns} {SOURCE} {' '.join(conditions)} "
-        f"ORDER BY v.sort_key, v.code, u.key"
+        f"SELECT {COLUMNS} {more_columns} {SOURCE} AND {where} ORDER BY v.sort_key, v.code, u.key"
     )
     if limit is not None:
-        statement += f" LIMIT {mark(limit)}"
-    rows = await connection.fetch(statement, *given)
+        statement += f" LIMIT {where.mark(limit)}"
+    rows = await connection.fetch(statement, *where.parameters)
     return [(found(row, wanted.on), row) for row in rows]
 
 

@@ -159,10 +159,8 @@ def _one(meant: Meant, found: Sequence[asyncpg.Record]) -> Entity | Unclear:
 
 
 def _ambiguous(meant: Meant, found: Sequence[asyncpg.Record]) -> Unclear:
-    vi = ", ".join(f"{row['met_as']} [{row['key']}] ({_life(row, 'từ', 'đến')})" for row in found)
-    en = ", ".join(
-        f"{row['met_as']} [{row['key']}] ({_life(row, 'from', 'until')})" for row in found
-    )
+    vi = ", ".join(f"{_met(row)} ({_life(row, 'từ', 'đến')})" for row in found)
+    en = ", ".join(f"{_met(row)} ({_life(row, 'from', 'until')})" for row in found)
     return Unclear(
         "unit",
         "ambiguous-unit",

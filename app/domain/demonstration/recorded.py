@@ -6,7 +6,7 @@ Only an empty database gets it: where anything is on record, nothing is added.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -25,13 +25,11 @@ from app.domain.unit_lookup import Found
 from app.domain.unit_periods import Meant
 from app.domain.values import files
 from app.domain.values.entries import Entry, Placed
-from app.domain.values.recording import record
+from app.domain.values.recording import Progress, record_in_parts
 from app.rules.facts import Fact, Ratio
 from app.rules.period import Period
 from app.rules.registry import Registry
 
-Progress = Callable[[str, int, int], None]
-_TOGETHER: Final = 2_000  # values that one statement writes
 _HAMLETS_EACH: Final = 4
 _WITH_HAMLETS: Final = ("29266", "29278", "29308")
 
@@ -74,8 +72,6 @@ _STATE: Final = """
 SELECT EXISTS (SELECT FROM current_value) AS values, EXISTS (SELECT FROM evaluation) AS verdicts,
        EXISTS (SELECT FROM value WHERE source = $1) AS ours
 """
-
-
 _COUNTED: Final = "SELECT count(*), count(DISTINCT unit_id) FROM value WHERE source = $1"
 
 
@@ -103,9 +99,7 @@ async def tell(database: Database, registry: Registry, progress: Progress) -> To
         placed = await _placed(connection, registry, chapters)
     if not state["values"]:
         async with database.writing() as writer:
-            for first in range(0, len(placed), _TOGETHER):
-                await record(writer, None, placed[first : first + _TOGETHER])
-                progress("recording", min(first + _TOGETHER, len(placed)), len(placed))
+            await record_in_parts(writer, None, placed, progress)
     verdicts = await _verdicts(database, registry, chapters, progress)
     async with database.reading() as connection:
         values, units = await connection.fetchrow(_COUNTED, SOURCE) or (0, 0)

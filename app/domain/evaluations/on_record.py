@@ -17,6 +17,7 @@ from app.domain import scope
 from app.domain.commune_facts import COMMUNE_COLUMNS
 from app.domain.commune_facts import shown as with_register_facts
 from app.domain.refusals import Complaint, Refused
+from app.domain.unit_listing import BELOW
 from app.domain.unit_lookup import found, rows_by_ids
 from app.domain.unit_periods import Entity
 from app.domain.values import fact_of
@@ -36,21 +37,13 @@ SELECT v.id, v.unit_id, v.indicator, v.period, v.period_first, v.period_last, v.
  WHERE c.unit_id = ANY($1::int[]) AND c.indicator = ANY($2::text[]) AND c.period_last <= $3
    AND c.status <> 'retracted'
 """
-# Which column of a version tells that it lies below a unit of this level.
-_BELOW: Final = {
-    "nation": "v.unit_id <> o.id",
-    "province": "v.province_id = o.id AND v.unit_id <> o.id",
-    "district": "v.district_id = o.id AND v.unit_id <> o.id",
-    "commune": "v.parent_id = o.id",
-    "hamlet": "false",
-}
 _MEMBERS: Final = """
 SELECT o.id AS above, u.id, u.key, u.level, v.type
   FROM unnest($1::int[], $2::date[]) o(id, day)
-  JOIN unit_version v ON {0}
-   AND (v.valid_from IS NULL OR v.valid_from <= o.day)
+  JOIN unit_version v ON (v.valid_from IS NULL OR v.valid_from <= o.day)
    AND (v.valid_to IS NULL OR v.valid_to > o.day)
   JOIN unit u ON u.id = v.unit_id AND u.level = ANY($3::text[])
+ WHERE {0}
  ORDER BY v.sort_key, v.code
 """
 
@@ -205,7 +198,7 @@ async def _below(
         by_level.setdefault(unit.level, []).append(unit)
     members: dict[int, list[asyncpg.Record]] = {}
     for level, above in by_level.items():
-        statement = _MEMBERS.format(_BELOW[level])
+        statement = _MEMBERS.format(BELOW[level].format("o.id"))
         ids = [unit.id for unit in above]
         on = [days[unit] for unit in ids]
         for row in await connection.fetch(statement, ids, on, levels):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
@@ -10,7 +10,7 @@ import msgspec
 
 from app.domain.csv_table import COLUMNS, RowComplaint
 from app.domain.facts_csv import Line, read_lines, repeats_line
-from app.domain.territory import Caller, Territory
+from app.domain.territory import Territory
 from app.domain.values.entries import (
     LONGEST_NOTE,
     LONGEST_SOURCE,
@@ -20,7 +20,7 @@ from app.domain.values.entries import (
     has_only_text,
     place,
 )
-from app.domain.values.recording import current, is_live, record, says_the_same
+from app.domain.values.recording import current, is_live, says_the_same
 from app.rules.errors import FactError, Text
 from app.rules.facts import check_sound, read_fact
 from app.rules.registry import Registry
@@ -30,8 +30,6 @@ MOST_ROWS: Final = 20_000  # in one request; the command takes more
 FILE_FAULTS: Final = frozenset(
     {"not-utf-8", "not-csv", "missing-column", "unknown-column", "repeated-column", "too-many-rows"}
 )
-_TOGETHER: Final = 2_000  # rows that one statement writes
-Progress = Callable[[str, int, int], None]
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -110,19 +108,6 @@ async def check(
     fresh = [one for one in good if one.key not in known or not says_the_same(one, known[one.key])]
     superseding = sum(one.key in known and is_live(known[one.key]) for one in fresh)
     return Checked(rows, fresh, superseding, len(good) - len(fresh), sorted(complaints, key=_order))
-
-
-async def write(
-    connection: asyncpg.Connection,
-    caller: Caller | None,
-    checked: Checked,
-    progress: Progress,
-) -> None:
-    """Put what is new of a file on record, in the transaction of the connection."""
-    total = len(checked.fresh)
-    for first in range(0, total, _TOGETHER):
-        await record(connection, caller, checked.fresh[first : first + _TOGETHER])
-        progress("recording", min(first + _TOGETHER, total), total)
 
 
 def _add(read: Read, number: int, line: Line) -> None:

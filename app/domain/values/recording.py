@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -17,6 +17,8 @@ from app.domain.values.entries import Placed
 from app.rules.errors import Text
 
 Key = tuple[int, str, str]
+Progress = Callable[[str, int, int], None]
+_TOGETHER: Final = 2_000  # values that one statement writes
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -106,6 +108,19 @@ async def record(
     return [
         Stored(stored[one.key]["id"], one, stored[one.key]["recorded_at"], by) for one in placed
     ]
+
+
+async def record_in_parts(
+    connection: asyncpg.Connection,
+    caller: Caller | None,
+    placed: Sequence[Placed],
+    progress: Progress,
+) -> None:
+    """Put any number of values on record, one act a part, in the transaction of the connection."""
+    total = len(placed)
+    for first in range(0, total, _TOGETHER):
+        await record(connection, caller, placed[first : first + _TOGETHER])
+        progress("recording", min(first + _TOGETHER, total), total)
 
 
 def _columns(placed: Sequence[Placed]) -> list[list[Any]]:
