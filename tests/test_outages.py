@@ -247,7 +247,7 @@ def test_clients_get_200_or_503_while_the_database_is_killed_and_then_200_again(
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 gone = set(victims)
-                eventually(lambda: not gone & set(living(folder)), lambda: "not dead")  # noqa: B023
+                eventually(lambda: not gone & set(living(folder)), lambda: "not dead")  # noqa: B023 - asked at once
                 callers.wait_until_served()
         callers.judge()
         assert set(callers.made) <= clients_of(site)

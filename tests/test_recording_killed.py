@@ -130,7 +130,7 @@ def test_an_act_of_recording_is_whole_or_never_was_when_the_service_is_killed(
     known = Known(found["client_id"], found["client_secret"])
     for turn in range(DRILLS):
         with serving(tmp_path, site) as service, Writers(service, known, path, bodies) as writers:
-            eventually(lambda: len(writers.acknowledged) > turn, lambda: str(writers.wrong))  # noqa: B023
+            eventually(lambda: len(writers.acknowledged) > turn, lambda: str(writers.wrong))  # noqa: B023 - asked at once
             service.process.kill()
             service.process.wait()
         assert not writers.wrong

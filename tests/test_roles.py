@@ -14,6 +14,7 @@ from running import (
     bundled,
     execute,
     fetch,
+    filled,
     in_database,
     owner_of,
     server,
@@ -207,8 +208,6 @@ def test_nobody_but_owner_and_service_has_a_right(own: dict[str, str]) -> None:
 
 
 def test_a_secret_is_nowhere_in_the_database(copy: Copy) -> None:
-    from running import filled  # noqa: PLC0415 - the one user
-
     env, settings = copy()
     known = in_database(settings, lambda database: filled(settings, database))
     for table in tables(owner_of(env)):

@@ -13,7 +13,7 @@ import pytest
 from conftest import Ntm, clone, environment, script
 from running import contents, execute, fetch, in_database, owner_of, settings_of, tables
 
-from app.database import OWNER, DatabaseFailed, schema
+from app.database import OWNER, Database, DatabaseFailed, schema
 from app.embedded import Embedded
 from app.settings import Settings
 
@@ -174,8 +174,6 @@ def test_many_that_upgrade_at_once_within_one_process_all_succeed(fresh: Fresh) 
     env, settings = fresh(EMPTY)
 
     async def all_at_once() -> list[schema.State]:
-        from app.database import Database  # noqa: PLC0415 - only here
-
         async with contextlib.AsyncExitStack() as stack:
             opened = [await stack.enter_async_context(Database(settings)) for _ in range(4)]
             return await asyncio.gather(*(schema.upgrade(one) for one in opened))
