@@ -8,9 +8,10 @@ from importlib import metadata
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from app.api import (
+    audit,
     clients,
     commune_values,
     communes,
@@ -18,6 +19,7 @@ from app.api import (
     documentation,
     errors,
     evaluations,
+    grants,
     hamlets,
     health,
     indicators,
@@ -26,16 +28,19 @@ from app.api import (
     replays,
     rulesets,
     standings,
+    traffic,
     units,
     value_imports,
     values,
     vocabulary,
 )
-from app.api.strict import HeadAsGet
 from app.api.tokens import Tokens
-from app.database import Database, driver_of, schema
+from app.database import NOTHING, Database, driver_of, schema
 from app.discovery import load_registry
 from app.domain import register, signing_keys
+from app.domain.audit import checkpoints
+from app.domain.audit.sealing import Sealer
+from app.domain.grants import Grants
 from app.domain.register import Progress
 from app.domain.ruleset_snapshots import Snapshots
 from app.domain.territory import Territories
@@ -53,7 +58,11 @@ Messages are in Vietnamese; send `Accept-Language: en` for English.
 
 
 class Service(FastAPI):
-    """The application; its OpenAPI document knows the problem document too."""
+    """The application behind its traffic rules; its OpenAPI document knows the problem document."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the application with everything around it, answers to failures included."""
+        return traffic.around(super().build_middleware_stack(), self)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -98,7 +107,8 @@ def create_app(
             if database is None:
                 await prepare(opened, _silently)
                 stand_on(app, settings, opened)
-            yield
+            async with app.state.sealer.running():
+                yield
 
     app = Service(
         lifespan=lifespan,
@@ -114,6 +124,7 @@ def create_app(
     )
     app.mount(documentation.STATIC, documentation.static_files())
     app.state.settings = settings
+    traffic.prepare(app, settings)
     app.state.registry = registry or load_registry(settings.rulesets_dir)
     app.state.snapshots = Snapshots(app.state.registry)
     if database is not None:
@@ -121,31 +132,29 @@ def create_app(
     # Routers are asked one after the other whether a path is theirs: the busy ones first.
     nouns = (
         units, communes, values, evaluations, commune_values, previews, hamlets, standings,
-        replays, value_imports, health, oauth, designations, clients, rulesets, indicators,
-        vocabulary, documentation,
+        replays, value_imports, health, oauth, designations, clients, grants, audit, rulesets,
+        indicators, vocabulary, documentation,
     )  # fmt: skip
     for noun in nouns:
         app.include_router(noun.router)
     app.include_router(oauth.token_router)
-    app.add_middleware(HeadAsGet)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", "Accept-Language"],
-            expose_headers=["ETag", "Link", "Location", "Retry-After", "WWW-Authenticate"],
-            max_age=600,
-        )
     errors.install(app)
     return app
 
 
 def stand_on(app: FastAPI, settings: Settings, database: Database) -> None:
-    """Give the application its database and its signing keys; raise KeysUnusable."""
-    app.state.database = database
-    app.state.tokens = Tokens(signing_keys.of(settings), settings.issuer)
+    """Give the application its database, its signing keys, and what seals the audit.
+
+    Raises KeysUnusable, CheckpointsUnusable.
+    """
+    app.state.database = database.acting_for(NOTHING)  # each request says for whom it works
+    traffic.watch(app.state.metrics, database)
+    keys = signing_keys.of(settings)
+    app.state.tokens = Tokens(keys, settings.issuer)
+    app.state.sealer = sealer = Sealer(database, checkpoints.of(settings), keys)
+    traffic.watch_audit(app.state.metrics, sealer)
     app.state.territories = Territories()
+    app.state.grants = Grants()
 
 
 def _silently(*_: object) -> None:

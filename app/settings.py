@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -54,6 +54,32 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="Largest request body that is read, in bytes."
     )
+    body_seconds: float = Field(
+        default=30, gt=0, le=3600, description="How long a request body may take to arrive."
+    )
+    max_running: int = Field(
+        default=4,
+        ge=1,
+        le=10_000,
+        description="Requests a process works on at once; others wait for milliseconds, then 503.",
+    )
+    rate_limit: int = Field(
+        default=60_000, ge=0, description="Requests a minute of one client; 0 for no limit."
+    )
+    shutdown_seconds: int = Field(
+        default=30, ge=1, le=3600, description="How long a stop waits for what is in flight."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="Log lines as JSON or for people; auto: people at a terminal."
+    )
+    metrics_port: int | None = Field(
+        default=None, ge=1, le=65_535, description="Port of /metrics; without it there is none."
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="Address at which /metrics listens.")
+    audit_checkpoints: Path | None = Field(
+        default=None,
+        description="File of signed checkpoints of the audit; default: in the data folder.",
+    )
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -90,6 +116,11 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """Return the file of the signing keys."""
         return self.signing_key_file or self.data_dir / "signing-keys.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Return the file of the audit's checkpoints."""
+        return self.audit_checkpoints or self.data_dir / "audit-checkpoints.jsonl"
 
 
 def _is_origin(text: str) -> bool:

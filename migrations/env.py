@@ -12,11 +12,23 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.schema import CreateSchema
 
 from app.database import SCHEMA, Base, Database
-from app.domain import clients, commune_facts, evaluations, recordings, units, values
+from app.domain import (
+    audit,
+    clients,
+    commune_facts,
+    evaluations,
+    grants,
+    kept_answers,
+    recordings,
+    units,
+    values,
+)
 from app.settings import Settings
 
 # Imported, their tables stand in Base.metadata.
-TABLES_OF = (clients, commune_facts, evaluations, recordings, units, values)
+TABLES_OF = (
+    audit, clients, commune_facts, evaluations, grants, kept_answers, recordings, units, values,
+)  # fmt: skip
 
 
 def migrate(connection: Connection) -> None:

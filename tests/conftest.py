@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from app.api.shapes import today
 from app.cli import app as command
-from app.database import OWNER, SERVICE, Database
+from app.database import EVERYTHING, OWNER, SERVICE, Database
 from app.discovery import load_registry
 from app.domain import clients, unit_lookup
 from app.domain.clients import SCOPES
@@ -36,6 +36,7 @@ from app.settings import Settings
 ROOT = Path(__file__).resolve().parents[1]
 PREVIEW = "/v1/evaluations/preview"
 HERE = "http://127.0.0.1:8000"
+ANYTHING = {"if-match": "*"}  # for a change that may follow whatever is on record
 
 # What no caller may ever see: traces, exceptions, models and files of the implementation.
 LEAK = re.compile(
@@ -107,6 +108,7 @@ def settings(
         database_url=SecretStr(found["NTM_DATABASE_URL"]),
         database_owner_url=SecretStr(found["NTM_DATABASE_OWNER_URL"]),
         data_dir=tmp_path_factory.mktemp("data"),
+        max_running=1_000,  # tests of racing writers want all of them to get in
     )
 
 
@@ -114,7 +116,7 @@ def settings(
 async def database(settings: Settings) -> AsyncIterator[Database]:
     """This worker's database: the whole register, no client but those that tests make."""
     async with Database(settings) as opened:
-        yield opened
+        yield opened.acting_for(EVERYTHING)
 
 
 @pytest.fixture(scope="session")
@@ -198,6 +200,15 @@ def problem(answer: httpx.Response, language: str = "vi") -> dict[str, Any]:
         assert one["message"].strip()
     assert LEAK.search(answer.text) is None, LEAK.search(answer.text)
     return found
+
+
+def lasting(answer: httpx.Response) -> dict[str, str]:
+    """Return the headers of an answer without those that differ from request to request."""
+    return {
+        name: value
+        for name, value in answer.headers.items()
+        if name != "x-request-id" and not name.startswith("ratelimit")
+    }
 
 
 class Described:

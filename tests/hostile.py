@@ -8,6 +8,7 @@ are all operations of the service, each with a good request, from which bad ones
 from __future__ import annotations
 
 import copy
+import datetime
 import itertools
 import json
 import re
@@ -16,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import httpx
+
+from app.api.shapes import today
 
 Place = tuple[str | int, ...]
 
@@ -537,6 +540,13 @@ class Operation(NamedTuple):
             return self._replace(path=self.path.replace("/1/", f"/{number}/"))
         if self.template.startswith("/v1/values/{id}"):
             return self._replace(path=self.path.replace("/1", f"/{await new_value(admin)}", 1))
+        if self.template.startswith("/v1/grants/{id}"):
+            made = (await admin.post("/v1/grants", json=NEW_GRANT)).json()
+            return self._replace(path=self.path.replace("/1", f"/{made['id']}"))
+        if self.template == "/v1/audit/{id}":
+            await new_designation(admin)
+            (newest,) = (await admin.get("/v1/audit?limit=1")).json()["items"]
+            return self._replace(path=f"/v1/audit/{newest['id']}")
         if self.method == "PUT" and "/values/" in self.template:
             assert (await admin.put(self.path, json=self.body)).status_code in (200, 201)
         if self.template.startswith("/v1/evaluations/{id}"):
@@ -604,6 +614,13 @@ async def new_evaluation(admin: httpx.AsyncClient, body: Mapping[str, Any]) -> i
 
 
 NEW_CLIENT: Final = {"name": "Phòng Văn hoá", "territory": "25", "scopes": ["read"]}
+NEW_GRANT: Final[dict[str, Any]] = {
+    "from_territory": TODAY_COMMUNE,
+    "to_territory": "86",
+    "resources": ["values", "evaluations"],
+    "purpose": "Phối hợp kiểm tra",
+    "until": str(today() + datetime.timedelta(days=30)),
+}
 DESIGNATION: Final = {
     "model": "smart",
     "authority": "province",
@@ -707,6 +724,12 @@ OPERATIONS: Final = (
     Operation("GET", "/v1/designations", "/v1/designations"),
     Operation("POST", "/v1/designations/{id}/withdraw", "/v1/designations/1/withdraw",
               "values:write", {"reason": "ghi nhầm xã"}),
+    Operation("GET", "/v1/grants", "/v1/grants"),
+    Operation("POST", "/v1/grants", "/v1/grants", "clients:admin", NEW_GRANT, 201),
+    Operation("GET", "/v1/grants/{id}", "/v1/grants/1"),
+    Operation("POST", "/v1/grants/{id}/revoke", "/v1/grants/1/revoke", "clients:admin"),
+    Operation("GET", "/v1/audit", "/v1/audit"),
+    Operation("GET", "/v1/audit/{id}", "/v1/audit/1"),
     Operation("GET", "/v1/clients", "/v1/clients", "clients:admin"),
     Operation("POST", "/v1/clients", "/v1/clients", "clients:admin", NEW_CLIENT, 201),
     Operation("GET", _CLIENT, f"/v1/clients/{NOBODY}", "clients:admin"),
@@ -781,6 +804,16 @@ _NO_RULESET: Final[tuple[Any, ...]] = (
     *_NO_TEXT, "", "x", "PHUTHO.commune", "phutho.commune ", "x" * 10_000, _SQL, "phutho",
 )  # fmt: skip
 
+
+
+def _no_names(known: str) -> tuple[Any, ...]:
+    """Return what is no list of names, where one that is known is among them."""
+    return (
+        1, True, known, {}, [], [1], [None], [[known]], [""], ["x"], [known.upper()], [f"{known} "],
+        [f"{known}\n"], [known, "x"], [known] * 2, [known] * 201, ["x" * 10_000], [_SQL], ["%"],
+    )  # fmt: skip
+
+
 # For each operation that is new here: every field with values that it must refuse.
 FIELDS: Final[dict[str, dict[Place, tuple[Any, ...]]]] = {
     "POST /v1/units/resolve": {
@@ -843,6 +876,22 @@ FIELDS: Final[dict[str, dict[Place, tuple[Any, ...]]]] = {
         ("on",): _NO_DAY,
         ("period",): _NO_PERIOD,
         ("as_of",): _NO_DAY,
+    },
+    "POST /v1/grants": {
+        ("from_territory",): (*_NO_CODE, "VN", "vn", "VN ", "commune-07948-2025-01-01"),
+        ("to_territory",): (*_NO_CODE[_WITHOUT_NULL:], TODAY_COMMUNE, "vn", "province-"),
+        ("to_client",): (*_NO_TEXT[_WITHOUT_NULL:], "", "x", "ntm-", "ntm-" + "0" * 15,
+                         "ntm-" + "0" * 17, "ntm-" + "A" * 16, f"{NOBODY}\n", f" {NOBODY}",
+                         "ntm-" + ("0" * 16).translate(_FULL), "x" * 10_000, _SQL),
+        ("resources",): (None, "values", 1, True, {}, [], [1], [None], [["values"]], [""],
+                         ["VALUES"], ["values "], ["clients"], ["values"] * 2, ["values"] * 3,
+                         ["x" * 10_000], [_SQL]),
+        ("rulesets",): _no_names("phutho.commune"),
+        ("indicators",): _no_names("adults_smartphone_internet_rate"),
+        ("purpose",): (*_NO_WORDS, "a\u202eb", "\x1b[2J"),
+        ("until",): (None, *_NO_DAY, "1900-01-01", "2199-12-31", "2199-12-31T00:00:00Z",
+                     "2030-01-01T00:00:00", "2030-01-01T00:00Z", "2030-01-01T24:00:00Z",
+                     "2030-02-30T00:00:00Z", "0001-01-01T00:00:00+14:00", 10**400),
     },
     "POST /v1/clients": {
         ("name",): _NO_WORDS,

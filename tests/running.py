@@ -17,7 +17,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
@@ -29,7 +29,8 @@ from conftest import calling, environment, script, shipped
 from pydantic import SecretStr
 
 from app.cli.clients import make
-from app.database import SCHEMA, Database
+from app.database import EVERYTHING, SCHEMA, Database
+from app.domain.audit.sealing import seal_all
 from app.domain.clients import SCOPES
 from app.embedded.cluster import Account, as_user, binaries
 from app.main import create_app
@@ -96,7 +97,7 @@ def in_database(settings: Settings, work: Callable[[Database], Awaitable[Result]
 
     async def run() -> Result:
         async with Database(settings) as database:
-            return await work(database)
+            return await work(database.acting_for(EVERYTHING))
 
     return asyncio.run(run())
 
@@ -170,7 +171,23 @@ async def filled(settings: Settings, database: Database) -> Known:
             answer = await http.request(method, path, json=body)
             assert answer.status_code == status, answer.text
         await measured_and_judged(http)
+        await _shared(app, http)
+    await seal_all(database)
     return Known(made["client_id"], made["client_secret"])
+
+
+async def _shared(app: FastAPI, http: httpx.AsyncClient) -> None:
+    """Grant the values of a commune to another province, and read under the grant."""
+    grant = {
+        "from_territory": "07894", "to_territory": "86", "resources": ["values"],
+        "purpose": "thử", "until": str(today() + datetime.timedelta(days=30)),
+    }  # fmt: skip
+    other = {"name": "Vĩnh Long", "territory": "86", "scopes": ["read"]}
+    assert (await http.post("/v1/grants", json=grant)).status_code == 201
+    made = (await http.post("/v1/clients", json=other)).json()
+    token = app.state.tokens.issue(made["client_id"], ["read"])
+    async with calling(app, token=token) as receiver:
+        assert (await receiver.get("/v1/values")).json()["items"]
 
 
 async def measured_and_judged(http: httpx.AsyncClient) -> None:
@@ -264,6 +281,10 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "/v1/evaluations/3/compare/1",
     ),
     "/v1/communes/{code}/standing": ("/v1/communes/07894/standing?period=2025&on=2025-08-01",),
+    "/v1/grants": ("/v1/grants", "/v1/grants?direction=given&state=active"),
+    "/v1/grants/{id}": ("/v1/grants/1", "/v1/grants/999999999"),
+    "/v1/audit": ("/v1/audit", "/v1/audit?unit=07894&on=2025-08-01&limit=2"),
+    "/v1/audit/{id}": ("/v1/audit/1", "/v1/audit/999999999"),
     "/v1/clients": ("/v1/clients", "/v1/clients?limit=1"),
     "/v1/clients/{client_id}": ("/v1/clients/{client_id}", "/v1/clients/ntm-0000000000000000"),
 }
@@ -493,13 +514,18 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, env: Mapping[str, str], port: int | None = None) -> Iterator[Serving]:
-    """Start the installed command, wait until it is ready, kill what is left."""
+def serving(
+    folder: Path,
+    env: Mapping[str, str],
+    port: int | None = None,
+    command: Sequence[str] | None = None,
+) -> Iterator[Serving]:
+    """Start the installed command, or another, wait until it is ready, kill what is left."""
     port = port or free_port()
     logs = Path(tempfile.mkdtemp(prefix="logs-", dir=folder))
     with (logs / "out").open("wb") as out, (logs / "err").open("wb") as err:
         process = subprocess.Popen(
-            [script(), "serve", "--port", str(port)],
+            [*(command or (script(), "serve")), "--port", str(port)],
             cwd=folder,
             env=environment(env),
             stdin=subprocess.DEVNULL,

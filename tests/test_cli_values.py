@@ -106,11 +106,11 @@ def test_it_is_the_operator_who_recorded(ntm: Ntm, env: Env, file: Path, period:
     assert ntm("values", "import", file, env=env).code == 0
     found = fetch(
         owner_of(env),
-        f"SELECT r.recorded_by FROM {SCHEMA}.value v"
+        f"SELECT r.author FROM {SCHEMA}.value v"
         f" JOIN {SCHEMA}.recording r ON r.id = v.recording_id WHERE v.period = $1",
         period,
     )
-    assert [one["recorded_by"] for one in found] == [None] * 3
+    assert [one["author"] for one in found] == ["ntm"] * 3
 
 
 def test_the_same_file_twice_changes_nothing_and_says_unchanged(

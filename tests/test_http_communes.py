@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Described, Join, problem
+from conftest import ANYTHING, Described, Join, problem
 from test_http_units import KEYS, everything, keys
 
 from app.api.shapes import today
@@ -26,7 +26,8 @@ def record(value: bool = True, since: str = "2025-08-01", until: str | None = No
 
 async def put(client: httpx.AsyncClient, code: str, body: Any, name: str = ISLAND) -> Item:
     """Record an area class; return the commune as it is answered."""
-    answer = await client.put(f"/v1/communes/{code}/attributes/{name}", json=body)
+    path = f"/v1/communes/{code}/attributes/{name}"
+    answer = await client.put(path, json=body, headers=ANYTHING)
     assert answer.status_code == 200, answer.text[:300]
     found: Item = answer.json()
     return found
@@ -63,9 +64,10 @@ async def test_a_commune_is_a_unit_with_attributes_and_designations(
     answer = await client.get("/v1/communes/00097", params={"on": "2025-08-01"})
     described.judge(answer)
     found = answer.json()
-    assert set(found) == KEYS | {"attributes", "designations"}
+    assert set(found) == KEYS | {"attributes", "designations", "version"}
     unit = (await client.get("/v1/units/00097", params={"on": "2025-08-01"})).json()
-    assert found == unit | {"attributes": {}, "designations": []}
+    recorded = {"attributes": {}, "designations": [], "version": found["version"]}
+    assert found == unit | recorded
 
 
 @pytest.mark.parametrize("code", ["25", "227", "VN", "province-25", "00859-01", "xã", "0085"])

@@ -81,7 +81,10 @@ async def test_without_origins_no_browser_elsewhere_may_read_anything(
 async def test_a_known_dashboard_may_send_a_token_with_every_method(
     board: httpx.AsyncClient, origin: str, method: str
 ) -> None:
-    wanted = "authorization,content-type,if-none-match,accept-language"
+    wanted = (
+        "authorization,content-type,if-none-match,accept-language,"
+        "if-match,idempotency-key,x-request-id"
+    )
     answer = await board.options(PLACE, headers=_preflight(origin, method, wanted))
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == origin
@@ -126,6 +129,8 @@ async def test_a_known_dashboard_may_read_the_answer_its_tag_and_its_links(
     assert answer.headers["access-control-allow-origin"] == BOARD
     exposed = _names(answer, "access-control-expose-headers")
     assert {"etag", "link", "location", "retry-after", "www-authenticate"} <= exposed
+    assert {"idempotent-replayed", "x-request-id", "ratelimit", "ratelimit-policy"} <= exposed
+    assert {"ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"} <= exposed
     assert "etag" in answer.headers
     assert "link" in answer.headers
     assert {"origin", "accept-language"} <= _names(answer, "vary")

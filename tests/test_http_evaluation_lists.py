@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from on_record import PATH, Item, apart, ask, evaluated, got, numbers, places, ratio, record, value
 from test_http_preview import SMARTPHONE
 
-from app.database import Database
+from app.database import EVERYTHING, Database
 from app.embedded import Embedded
 from app.main import create_app
 from app.rules.registry import Registry
@@ -35,7 +35,7 @@ def settings(
 @pytest.fixture(scope="session")
 async def database(settings: Settings) -> AsyncIterator[Database]:
     async with Database(settings) as opened:
-        yield opened
+        yield opened.acting_for(EVERYTHING)
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ from on_record import (
 from test_http_preview import SMARTPHONE
 from unchanged import fingerprint
 
-from app.database import Database
+from app.database import EVERYTHING, Database
 from app.domain import scope
 from app.embedded import Embedded
 from app.main import create_app
@@ -48,7 +48,7 @@ def settings(
 @pytest.fixture(scope="session")
 async def database(settings: Settings) -> AsyncIterator[Database]:
     async with Database(settings) as opened:
-        yield opened
+        yield opened.acting_for(EVERYTHING)
 
 
 @pytest.fixture(scope="session")

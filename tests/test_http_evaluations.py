@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from conftest import PREVIEW, Described, Join
+from conftest import ANYTHING, PREVIEW, Described, Join
 from fastapi import FastAPI
 from on_record import (
     PATH,
@@ -30,7 +30,7 @@ from on_record import (
 from test_http_preview import CADRES, ENOUGH, ONLINE, SMARTPHONE
 
 from app.api.shapes import today
-from app.database import Database
+from app.database import EVERYTHING, Database
 from app.embedded import Embedded
 from app.main import create_app
 from app.rules.registry import Registry
@@ -56,7 +56,7 @@ def settings(
 @pytest.fixture(scope="session")
 async def database(settings: Settings) -> AsyncIterator[Database]:
     async with Database(settings) as opened:
-        yield opened
+        yield opened.acting_for(EVERYTHING)
 
 
 @pytest.fixture(scope="session")
@@ -233,10 +233,13 @@ async def test_area_classes_on_record_choose_the_threshold(client: httpx.AsyncCl
     )
     for since, until, holds in (("2023-06-01", "2024-06-01", True), ("2024-06-01", None, False)):
         body = {"value": holds, "from": since, "to": until, "source": "thử"}
-        answer = await client.put(f"/v1/communes/08551/attributes/{MINORITY}", json=body)
+        path = f"/v1/communes/08551/attributes/{MINORITY}"
+        answer = await client.put(path, json=body, headers=ANYTHING)
         assert answer.status_code == 200, answer.text
         island = await client.put(
-            "/v1/communes/08551/attributes/area_island", json=body | {"value": False}
+            "/v1/communes/08551/attributes/area_island",
+            json=body | {"value": False},
+            headers=ANYTHING,
         )
         assert island.status_code == 200
     for period, outcome, reasons, classes in (
@@ -255,7 +258,7 @@ async def test_the_day_by_which_a_unit_is_named_is_not_the_day_it_is_judged_on(
 ) -> None:
     """`on` tells which of two units is meant; its register facts are those of its last day."""
     body = {"value": True, "from": "2025-05-01", "to": None, "source": "thử"}
-    await client.put(f"/v1/communes/07900/attributes/{MINORITY}", json=body)
+    await client.put(f"/v1/communes/07900/attributes/{MINORITY}", json=body, headers=ANYTHING)
     for day in ("2025-01-01", "2025-06-30"):
         found = await evaluated(client, SELECTION, "07900", period="2025", on=day)
         assert found["unit"]["unit"] == "commune-07900"
@@ -278,7 +281,8 @@ async def test_what_begins_or_ends_after_the_day_of_a_verdict_changes_nothing_of
             ("area_island", later, None),
         ):
             body = {"value": True, "from": since, "to": until, "source": "thử"}
-            answer = await client.put(f"/v1/communes/{unit}/attributes/{name}", json=body)
+            path = f"/v1/communes/{unit}/attributes/{name}"
+            answer = await client.put(path, json=body, headers=ANYTHING)
             assert answer.status_code == 200, answer.text
         found = await evaluated(client, SELECTION, unit, period=period, **more)
         assert found["unit"]["attributes"] == {MINORITY: True}, (found["as_of"], unit)

@@ -20,7 +20,7 @@ from on_record import Item, apart
 from unchanged import fingerprint
 from value_calls import CHOSEN, COUNT, RATE, TRUTH, VALUES, history, listed, retract
 
-from app.database import Database
+from app.database import EVERYTHING, Database
 from app.domain.clients import SCOPES
 from app.embedded import Embedded
 from app.main import create_app
@@ -52,7 +52,7 @@ def settings(
 @pytest.fixture(scope="session")
 async def database(settings: Settings) -> AsyncIterator[Database]:
     async with Database(settings) as opened:
-        yield opened
+        yield opened.acting_for(EVERYTHING)
 
 
 @pytest.fixture(scope="session")

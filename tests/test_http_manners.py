@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
-from conftest import HERE, PREVIEW, Described, Join, calling, problem
+from conftest import ANYTHING, HERE, PREVIEW, Described, Join, calling, lasting, problem
 from fastapi import FastAPI
 from hostile import (
     COUNTING,
@@ -21,6 +21,7 @@ from hostile import (
     HAMLET,
     MEMBERS_EVALUATION,
     NEW_CLIENT,
+    NEW_GRANT,
     NEW_TAKING,
     OPERATIONS,
     TODAY_COMMUNE,
@@ -261,7 +262,7 @@ async def test_head_is_get_without_its_body(client: httpx.AsyncClient, route: Op
     if route.method == "GET":
         read = await client.get(ready.url())
         assert answer.status_code == read.status_code == 200
-        assert answer.headers == read.headers
+        assert lasting(answer) == lasting(read)
     elif "GET" not in _methods(route.path):
         assert answer.status_code == 405
         assert route.method in answer.headers["allow"]
@@ -311,7 +312,7 @@ async def test_another_answer_has_another_tag(client: httpx.AsyncClient) -> None
     url = "/v1/units/86/identifiers/tag_test"
     tags = set()
     for value in ("a", "b", "c"):
-        assert (await client.put(url, json={"value": value})).status_code == 200
+        assert (await client.put(url, json={"value": value}, headers=ANYTHING)).status_code == 200
         tags.add((await client.get("/v1/units/86")).headers["etag"])
     assert len(tags) == 3
 
@@ -412,7 +413,9 @@ LISTS = (
     Listing("/v1/communes", "under=25&on=2025-08-01", 40),
     Listing(f"/v1/communes/{TODAY_COMMUNE}/hamlets", "on=2025-08-01", 2),
     Listing("/v1/designations", "model=smart", 2),
+    Listing("/v1/audit", "action=designation.recorded", 2),
     Listing("/v1/clients", "", 50),
+    Listing("/v1/grants", "direction=given", 5),
     Listing("/v1/values", _VALUES, 3),
     Listing("/v1/values/{value}/history", "", 2),
     Listing("/v1/evaluations", "ruleset=phutho.commune&period=2025", 2),
@@ -433,6 +436,9 @@ async def filled(client: httpx.AsyncClient) -> httpx.AsyncClient:
     if (await client.get("/v1/clients?limit=150")).json()["next"] is None:
         for _ in range(150):
             assert (await client.post("/v1/clients", json=NEW_CLIENT)).status_code == 201
+    if (await client.get("/v1/grants?limit=15")).json()["next"] is None:
+        for _ in range(16):
+            assert (await client.post("/v1/grants", json=NEW_GRANT)).status_code == 201
     listed = "/v1/evaluations?ruleset=phutho.commune&period=2025&limit=5"
     if (await client.get(listed)).json()["next"] is None:  # once by each worker
         for indicator in MEASURED:

@@ -26,7 +26,7 @@ from on_record import (
 )
 from test_http_units import everything
 
-from app.database import Database, driver_of
+from app.database import EVERYTHING, Database, driver_of
 from app.domain.evaluations import conduct
 from app.domain.evaluations.conduct import Wish
 from app.domain.territory import EVERYWHERE
@@ -52,7 +52,7 @@ def settings(
 @pytest.fixture(scope="session")
 async def database(settings: Settings) -> AsyncIterator[Database]:
     async with Database(settings) as opened:
-        yield opened
+        yield opened.acting_for(EVERYTHING)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from urllib.parse import quote_plus, urlencode
 import httpx
 import jwt
 import pytest
-from conftest import HERE, LEAK, Described, Join, Member, calling, problem
+from conftest import HERE, LEAK, Described, Join, Member, calling, lasting, problem
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -254,7 +254,7 @@ async def test_every_client_that_is_none_is_answered_alike(
         )
         for answer in (in_form, by_basic):
             refusal(answer, 401, "invalid_client")
-            answers.add((answer.content, str(sorted(answer.headers.items()))))
+            answers.add((answer.content, str(sorted(lasting(answer).items()))))
     assert len(answers) == 1
 
 

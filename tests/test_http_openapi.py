@@ -69,7 +69,7 @@ def test_every_operation_says_whom_it_answers(described: Described, route: Opera
     errors = {status for status in operation["responses"] if status[0] in "45"}
     if route.scope:
         assert operation["security"] == [{"client_credentials": [route.scope]}]
-        assert {"401", "403", "503"} <= errors
+        assert {"401", "403", "429", "503"} <= errors
     else:
         assert not operation.get("security")
         assert "403" not in errors
@@ -99,12 +99,12 @@ def test_every_operation_lists_its_errors_as_problem_documents(
     assert "500" in errors
     own = set()  # the errors in the form of RFC 6749
     if route.form:
-        own = {"400", "401", "413", "503"}
+        own = {"400", "401", "408", "413", "429", "503"}
         assert own <= errors
     else:
         assert "422" in errors
         if "requestBody" in operation:
-            assert {"400", "413", "415"} <= errors
+            assert {"400", "408", "413", "415"} <= errors
     if "{" in route.template:
         assert "404" in errors
     for status in errors:
@@ -192,6 +192,13 @@ async def test_an_empty_verdict_of_every_ruleset_is_what_the_description_says(
         ("GET", "/v1/communes/99999", 404),
         ("GET", "/v1/communes/99999/hamlets", 404),
         ("GET", "/v1/designations?model=x", 422),
+        ("GET", "/v1/grants?state=x", 422),
+        ("GET", "/v1/grants/999999999", 404),
+        ("POST", "/v1/grants/999999999/revoke", 404),
+        ("POST", "/v1/grants", 415),
+        ("GET", "/v1/audit?action=x", 422),
+        ("GET", "/v1/audit?unit=99999", 404),
+        ("GET", "/v1/audit/999999999", 404),
         ("GET", "/v1/clients?cursor=x", 422),
         ("GET", "/v1/clients/ntm-0000000000000000", 404),
         ("DELETE", "/v1/clients/ntm-0000000000000000/secrets/1", 404),

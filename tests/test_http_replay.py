@@ -29,7 +29,7 @@ from on_record import (
 )
 from test_http_preview import ENOUGH, SMARTPHONE
 
-from app.database import Database, driver_of
+from app.database import EVERYTHING, Database, driver_of
 from app.discovery import load_registry
 from app.domain.clients import SCOPES
 from app.embedded import Embedded
@@ -53,7 +53,7 @@ def settings(
 @pytest.fixture(scope="session")
 async def database(settings: Settings) -> AsyncIterator[Database]:
     async with Database(settings) as opened:
-        yield opened
+        yield opened.acting_for(EVERYTHING)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import pytest
 from conftest import ROOT, clone
 from pydantic import SecretStr
 
-from app.database import OWNER, Database
+from app.database import EVERYTHING, OWNER, Database
 from app.domain import hamlets, register, unit_lookup
 from app.domain.register import UNCHANGED, Loaded
 from app.embedded import Embedded
@@ -450,7 +450,8 @@ async def test_progress_is_told_to_its_end(own: Own) -> None:
 async def enter(own: Own, key: str, code: str, day: str) -> int:
     """Enter a hamlet of a commune as the service does; return its id."""
     on = datetime.date.fromisoformat(day)
-    async with Database(own.settings) as database:
+    async with Database(own.settings) as opened:
+        database = opened.acting_for(EVERYTHING)
         async with database.reading() as connection:
             commune = await unit_lookup.get(connection, key, on)
         async with database.transaction() as session:

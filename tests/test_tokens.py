@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 import jwt
 import pytest
-from conftest import HERE, Join, Member, calling, problem
+from conftest import HERE, Join, Member, calling, lasting, problem
 from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
 from forged import LIFETIME, Mint, b64, ecdsa, nested, own_jwk, own_key, plain, private
@@ -330,8 +330,8 @@ async def refused(
     assert answer.content == nobody.content
     assert answer.headers["www-authenticate"] == 'Bearer realm="ntm", error="invalid_token"'
     assert nobody.headers["www-authenticate"] == 'Bearer realm="ntm"'
-    rest = {name: value for name, value in answer.headers.items() if name != "www-authenticate"}
-    assert rest == {n: v for n, v in nobody.headers.items() if n != "www-authenticate"}
+    rest = {name: value for name, value in lasting(answer).items() if name != "www-authenticate"}
+    assert rest == {n: v for n, v in lasting(nobody).items() if n != "www-authenticate"}
     return answer
 
 

@@ -18,7 +18,7 @@ LARGEST = 2**53 - 1
 VALUES = "/v1/values"
 KEYS = {
     "id", "unit", "period", "indicator", "value", "source", "measured_on", "note", "status",
-    "recorded_at", "by",
+    "recorded_at", "by", "version",
 }  # fmt: skip
 
 

@@ -27,10 +27,20 @@ def manners(language: str) -> dict[str, str]:
     }
 
 
+def tag_of(body: bytes, value: Any) -> str:
+    """Return the entity tag of an answer; that of a resource with a version begins with it."""
+    version = value.get("version") if isinstance(value, dict) else None
+    digest = hashlib.sha256(body).hexdigest()[:32]
+    return f'"{version}-{digest}"' if version else f'"{digest}"'
+
+
 def created(value: Any, language: str, location: str | None = None, status: int = 201) -> Response:
     """Answer a change that was made; `location` is where the new thing can be read."""
+    body = json_bytes(value)
     headers = manners(language) | ({"location": location} if location else {})
-    return Response(json_bytes(value), status, headers, "application/json")
+    if isinstance(value, dict) and "version" in value:
+        headers["etag"] = tag_of(body, value)
+    return Response(body, status, headers, "application/json")
 
 
 def answer(
@@ -45,7 +55,7 @@ def answer(
     Bytes are JSON already.
     """
     body = value if isinstance(value, bytes) else json_bytes(value)
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    tag = tag_of(body, value)
     sent = manners(language) | {"etag": tag, "cache-control": "no-cache"} | dict(headers or {})
     known = [
         one.strip().removeprefix("W/")

@@ -13,8 +13,10 @@ from app.api.answers import answer, created
 from app.api.deps import Administrator, Data, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
+from app.api.officials import Change, EndingIn
 from app.api.paging import Cursor, Limit, cut, links, read_number
-from app.api.shapes import Line, Strict, today
+from app.api.preconditions import Meant, version_of
+from app.api.shapes import Line, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import Ancestor, NumberInPath, Place
 from app.database import driver_in
@@ -51,6 +53,7 @@ class ClientDetail(ClientShape):
     """A client with its valid secrets."""
 
     secrets: list[SecretShape]
+    version: str
 
 
 class ClientPage(BaseModel):
@@ -73,7 +76,7 @@ class NewSecret(BaseModel):
     client_secret: str
 
 
-class ClientIn(Strict):
+class ClientIn(Change):
     """A client to make: at most what the caller may itself, within the caller's territory."""
 
     name: Line
@@ -118,7 +121,7 @@ async def add_client(
     async with data.reading() as connection:
         unit = await unit_lookup.get(connection, body.territory, today(), "/territory")
     caller.territory.require(unit, "/territory")
-    client, secret = await clients.add(session, body.name, unit, body.scopes, caller)
+    client, secret = await clients.add(session, body.name, unit, body.scopes, body.by(caller))
     await session.refresh(client)
     shown = (await _shown(session, [client]))[0] | {"client_secret": secret}
     return _private(shown, language, 201, f"/v1/clients/{client.client_id}")
@@ -144,21 +147,32 @@ async def read_client(
         for one in await clients.valid_secrets(session, client)
     ]
     shown = (await _shown(session, [client]))[0]
-    return answer(request, shown | {"secrets": secrets}, language)
+    version = await _version(session, client)
+    return answer(request, shown | {"secrets": secrets, "version": version}, language)
 
 
 @router.post(
     "/{client_id}/revoke",
     summary="Revoke a client",
     response_model=ClientShape,
-    responses=problem_responses(404, 422),
+    responses=problem_responses(400, 404, 412, 413, 415, 422),
 )
 async def revoke_client(
-    caller: Administrator, session: Transaction, language: InLanguage, client_id: ClientInPath
+    caller: Administrator,
+    session: Transaction,
+    language: InLanguage,
+    client_id: ClientInPath,
+    meant: Meant,
+    body: EndingIn | None = None,
 ) -> Response:
-    """Revoke a client of one's territory; its tokens end with this answer."""
+    """Revoke a client of one's territory; its tokens end with this answer.
+
+    Nobody has to say which state he means: an end cannot overwrite anything.
+    """
+    ending = body or EndingIn()
     client = await clients.get(session, caller, client_id)
-    clients.revoke(client)
+    meant.check(await _version(session, client), ending.version)
+    await clients.revoke(session, client, ending.by(caller), ending.reason)
     await session.flush()
     return created((await _shown(session, [client]))[0], language, status=200)
 
@@ -179,7 +193,7 @@ async def add_secret(
     """
     client = await clients.get(session, caller, client_id)
     clients.check_grantable(caller, client.scopes)  # who holds a secret holds its scopes
-    secret = await clients.add_secret(session, client)
+    secret = await clients.add_secret(session, client, caller)
     return _private({"client_id": client_id, "client_secret": secret}, language, 201)
 
 
@@ -187,17 +201,25 @@ async def add_secret(
     "/{client_id}/secrets/{id}",
     summary="Retire a secret",
     status_code=204,
-    responses=problem_responses(404, 409, 422),
+    responses=problem_responses(404, 409, 412, 422),
 )
 async def retire_secret(
     caller: Administrator,
     session: Transaction,
     client_id: ClientInPath,
     id: NumberInPath,
+    meant: Meant,
 ) -> None:
     """Retire one of two secrets; tokens already issued live out their minutes."""
     client = await clients.get(session, caller, client_id)
-    await clients.retire_secret(session, client, id)
+    meant.check(await _version(session, client), None)
+    await clients.retire_secret(session, client, id, caller)
+
+
+async def _version(session: AsyncSession, client: Client) -> str:
+    """Return the version of a client: whether it is revoked, and which secrets are valid."""
+    held = [one.id for one in await clients.valid_secrets(session, client)]
+    return version_of([client.revoked_at, held])
 
 
 async def _shown(session: AsyncSession, some: list[Client]) -> list[dict[str, Any]]:

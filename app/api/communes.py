@@ -13,11 +13,14 @@ from app.api.answers import answer, created
 from app.api.deps import Data, Reader, Recorder, Rules, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
+from app.api.officials import Change
 from app.api.paging import Cursor, Limit, cut, links, read_cursor
+from app.api.preconditions import Meant, Version
 from app.api.problems import refusal
-from app.api.shapes import Day, DesignationShape, Line, Strict, today
+from app.api.shapes import Day, DesignationShape, Line, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import CommuneInPath, On, Under, UnitShape
+from app.api.work import IdempotencyKey
 from app.database import driver_in
 from app.domain import commune_facts, unit_listing, unit_lookup
 from app.domain.commune_facts import COMMUNE_COLUMNS, Attribute
@@ -46,6 +49,12 @@ class CommuneShape(UnitShape):
     designations: list[DesignationShape]
 
 
+class CommuneDetail(CommuneShape):
+    """A commune by itself; `version` changes with whatever is recorded of it, for any day."""
+
+    version: str
+
+
 class CommunePage(BaseModel):
     """One page of communes."""
 
@@ -53,16 +62,17 @@ class CommunePage(BaseModel):
     next: str | None
 
 
-class AttributeIn(Strict):
+class AttributeIn(Change):
     """An area class: true or false from a day up to, not including, another."""
 
     value: bool
     since: Day = Field(alias="from")
     until: Day | None = Field(default=None, alias="to")
     source: Line
+    version: Version = None
 
 
-class DesignationIn(Strict):
+class DesignationIn(Change):
     """A decision; only 969/QĐ-BNN-VPĐP and 1824/QĐ-BNN-VPĐP exempt from conditions."""
 
     model: Literal["smart", "ecom"]
@@ -73,7 +83,7 @@ class DesignationIn(Strict):
 
     def recorded(self) -> dict[str, Any]:
         """Return it in the words of the domain."""
-        return self.model_dump(exclude={"date"}) | {"decided_on": self.date}
+        return self.model_dump(exclude={"date", "acting_official"}) | {"decided_on": self.date}
 
 
 class GeoJson(JSONResponse):
@@ -158,7 +168,7 @@ async def map_communes(
 @router.get(
     "/{code}",
     summary="Read a commune",
-    response_model=CommuneShape,
+    response_model=CommuneDetail,
     responses=problem_responses(404, 422),
 )
 async def read_commune(
@@ -179,8 +189,8 @@ async def read_commune(
 @router.put(
     "/{code}/attributes/{name}",
     summary="Record an area class",
-    response_model=CommuneShape,
-    responses=problem_responses(400, 404, 413, 415, 422),
+    response_model=CommuneDetail,
+    responses=problem_responses(400, 404, 412, 413, 415, 422, 428),
 )
 async def record_attribute(
     caller: Recorder,
@@ -190,15 +200,22 @@ async def record_attribute(
     language: InLanguage,
     code: CommuneInPath,
     name: Annotated[str, Path(max_length=120, description="An area class of the catalogue.")],
+    meant: Meant,
     body: AttributeIn,
 ) -> Response:
-    """Record an area class of a commune of one's territory; earlier records stay on record."""
+    """Record an area class of a commune of one's territory; earlier records stay on record.
+
+    What follows an earlier record says which state it means, by `If-Match` or `version`.
+    """
     _check_attribute(rules, name, body)
     async with data.reading() as connection:
         unit = await unit_lookup.get(connection, code, body.since)
     caller.territory.require(unit)
     attribute = Attribute(name, body.value, body.since, body.until, body.source)
-    await commune_facts.record_attribute(session, caller, unit, attribute)
+    by, now = body.by(caller), await commune_facts.version(session, unit)
+    follows = await commune_facts.follows(session, unit, attribute)
+    meant.check(now, body.version, required=follows)
+    await commune_facts.record_attribute(session, by, unit, attribute)
     return created(
         await commune_facts.get(await driver_in(session), unit.key, body.since),
         language,
@@ -210,7 +227,7 @@ async def record_attribute(
     "/{code}/designations",
     summary="Record a designation",
     status_code=201,
-    response_model=CommuneShape,
+    response_model=CommuneDetail,
     responses=problem_responses(400, 404, 409, 413, 415, 422),
 )
 async def designate(
@@ -220,6 +237,7 @@ async def designate(
     language: InLanguage,
     code: CommuneInPath,
     body: DesignationIn,
+    _: IdempotencyKey = None,
 ) -> Response:
     """Record that a decision chose a commune of one's territory for a pilot model.
 
@@ -229,7 +247,7 @@ async def designate(
     async with data.reading() as connection:
         unit = await unit_lookup.get(connection, code, day)
     caller.territory.require(unit)
-    await commune_facts.designate(session, caller, unit, body.recorded())
+    await commune_facts.designate(session, body.by(caller), unit, body.recorded())
     shown = await commune_facts.get(await driver_in(session), unit.key, day)
     return created(shown, language, f"/v1/communes/{unit.key}?on={day}")
 

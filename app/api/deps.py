@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Annotated
 
 import asyncpg
+import msgspec
 from fastapi import Depends, Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.security import OAuth2
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.problems import Problem
+from app.api.rate_limits import spend
 from app.api.tokens import Tokens
+from app.api.work import Work
 from app.database import Database
 from app.domain import clients
 from app.domain.clients import SCOPES
+from app.domain.grants import Grants
 from app.domain.ruleset_snapshots import Snapshots
 from app.domain.territory import Caller, Territories
 from app.rules.errors import Text
@@ -40,7 +44,7 @@ async def caller(request: Request, _: Annotated[str | None, Depends(_scheme)]) -
 
 
 async def let_in(request: Request, scopes: Iterable[str]) -> None:
-    """Recognise the caller by its token and remember it; raise 401 or 403.
+    """Recognise the caller by its token and remember it; raise 401, 403 or 429.
 
     A token of a client that was revoked a moment ago is no token.
     """
@@ -50,15 +54,29 @@ async def let_in(request: Request, scopes: Iterable[str]) -> None:
     grant = tokens.verify(token) if kind.lower() == "bearer" else None
     if grant is None:
         raise _nobody(given=bool(sent))
-    async with request.app.state.database.reading() as connection:
-        known: Territories = request.app.state.territories
-        found = await clients.recognise(connection, known, grant.client_id, grant.scopes)
+    found = await _recognised(request, grant.client_id, grant.scopes)
     if found is None:
         raise _nobody(given=True)
+    request.state.caller = found
+    spend(request, found.client_id)
     missing = [scope for scope in scopes if scope not in found.scopes]
     if missing:
         raise _may_not(missing[0])
-    request.state.caller = found
+
+
+async def _recognised(request: Request, client_id: str, scopes: Iterable[str]) -> Caller | None:
+    """Return the caller as the record knows it at this moment, with what is granted to it."""
+    opened: Database = request.app.state.database
+    known: Territories = request.app.state.territories
+    async with opened.asking() as connection:
+        found = await clients.recognise(connection, known, client_id, scopes)
+    if found is None:
+        return None
+    one, numbers = found
+    request_id = getattr(request.state, "request_id", None)
+    grants: Grants = request.app.state.grants
+    held = await grants.of(opened.acting_for(one.context()), numbers) if numbers else ()
+    return msgspec.structs.replace(one, grants=held, request_id=request_id)
 
 
 async def registry(request: Request) -> Registry:
@@ -68,9 +86,10 @@ async def registry(request: Request) -> Registry:
 
 
 async def database(request: Request) -> Database:
-    """Return the database."""
-    found: Database = request.app.state.database
-    return found
+    """Return the database, as far as the caller may see it."""
+    opened: Database = request.app.state.database
+    known: Caller | None = getattr(request.state, "caller", None)
+    return opened if known is None else opened.acting_for(known.context())
 
 
 async def snapshots(request: Request) -> Snapshots:
@@ -79,18 +98,16 @@ async def snapshots(request: Request) -> Snapshots:
     return found
 
 
-async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
-    """Yield the one transaction of a request, committed before the answer is sent."""
-    found: Database = request.app.state.database
-    async with found.transaction() as session:
-        yield session
+async def transaction(request: Request) -> AsyncSession:
+    """Return the one transaction of a request, committed before the answer is sent."""
+    work: Work = request.state.work
+    return await work.session()
 
 
-async def writer(request: Request) -> AsyncIterator[asyncpg.Connection]:
-    """Yield the one transaction of a request, on a plain connection, for hot writes."""
-    found: Database = request.app.state.database
-    async with found.writing() as connection:
-        yield connection
+async def writer(request: Request) -> asyncpg.Connection:
+    """Return the one transaction of a request, as a plain connection, for hot writes."""
+    work: Work = request.state.work
+    return await work.connection()
 
 
 Reader = Annotated[Caller, Security(caller, scopes=["read"])]
@@ -99,10 +116,8 @@ Administrator = Annotated[Caller, Security(caller, scopes=["clients:admin"])]
 Rules = Annotated[Registry, Depends(registry)]
 Kept = Annotated[Snapshots, Depends(snapshots)]
 Data = Annotated[Database, Depends(database)]
-# `scope="function"`: otherwise the code after `yield` runs after the answer, and a commit that
-# fails would have been answered with 201.
-Transaction = Annotated[AsyncSession, Depends(transaction, scope="function")]
-Writer = Annotated[asyncpg.Connection, Depends(writer, scope="function")]
+Transaction = Annotated[AsyncSession, Depends(transaction)]
+Writer = Annotated[asyncpg.Connection, Depends(writer)]
 
 
 def _nobody(*, given: bool) -> Problem:

@@ -11,10 +11,12 @@ from app.api.answers import answer, created
 from app.api.deps import Data, Reader, Recorder, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
+from app.api.officials import Change
 from app.api.paging import Cursor, Limit, cut, links, read_number
-from app.api.shapes import DesignationShape, Line, Strict, today
+from app.api.shapes import DesignationShape, Line, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import NumberInPath, On, Under, UnitShape
+from app.api.work import IdempotencyKey
 from app.domain import commune_facts, territory, unit_lookup
 from app.domain.commune_facts import Wanted
 
@@ -34,7 +36,7 @@ class DesignationPage(BaseModel):
     next: str | None
 
 
-class WithdrawalIn(Strict):
+class WithdrawalIn(Change):
     """Why the designation does not count."""
 
     reason: Line
@@ -100,7 +102,8 @@ async def withdraw_designation(
     language: InLanguage,
     id: NumberInPath,
     body: WithdrawalIn,
+    _: IdempotencyKey = None,
 ) -> Response:
     """Withdraw a designation of a commune of one's territory; both stay on record."""
-    await commune_facts.withdraw(session, caller, id, body.reason)
+    await commune_facts.withdraw(session, body.by(caller), id, body.reason)
     return created({"id": id, "reason": body.reason}, language, status=200)

@@ -18,7 +18,7 @@ from app.api.answers import json_bytes, manners
 from app.api.invalid import complaints
 from app.api.language import preferred
 from app.api.problems import PROBLEMS, Problem, refusal
-from app.database.failures import UNAVAILABLE, DatabaseFailed
+from app.database.failures import UNAVAILABLE, DatabaseFailed, NotYours
 from app.domain.refusals import (
     Absent,
     Conflict,
@@ -60,10 +60,14 @@ _DESCRIPTIONS = {
     401: "There is no valid access token",
     403: "The token lacks a scope",
     404: "Not found",
+    408: "The body did not arrive in time",
     409: "It contradicts what is on record",
+    412: "It has changed since it was read",
     413: "The body is too large",
     415: "The body is of another media type",
+    428: "It is on record already: say which version is meant",
     422: "Something in the request is wrong; every fault is listed with its place",
+    429: "The client sent too many requests; try again after `Retry-After` seconds",
     500: "The service failed",
     503: "The database does not answer or the service is overloaded; try again",
 }
@@ -71,7 +75,9 @@ _DESCRIPTIONS = {
 
 def problem_responses(*statuses: int, everyone: bool = False) -> dict[int | str, dict[str, Any]]:
     """Return what OpenAPI says of an operation's error answers; `everyone` may call it."""
-    always = {500} if everyone else {401, 403, 500, 503}
+    always = {500, 503} if everyone else {401, 403, 429, 500, 503}
+    if 413 in statuses:  # there is a body, which may be slow to arrive
+        always.add(408)
     schema = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
     return {
         status: {"description": _DESCRIPTIONS[status], "content": {MEDIA_TYPE: schema}}
@@ -88,12 +94,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Conflict, _single)
     app.add_exception_handler(Forbidden, _single)
     app.add_exception_handler(DatabaseFailed, _database_failed)
+    app.add_exception_handler(NotYours, _not_yours)
     app.add_exception_handler(CheckFailed, _check_failed)
     app.add_exception_handler(Exception, _unexpected)
 
 
 def render(request: Request, problem: Problem) -> Response:
     """Return the problem document in the caller's language."""
+    request.state.problem = problem.code  # for the log line of the request
     language = preferred(request.headers.get("accept-language", ""))
     status, title = PROBLEMS[problem.code]
     body = {
@@ -159,6 +167,14 @@ async def _database_failed(request: Request, error: Exception) -> Response:
     if code not in PROBLEMS:  # what is wrong with it concerns the operator alone
         code, text = UNAVAILABLE
     return render(request, Problem(code, text, headers={"retry-after": "2"}))
+
+
+async def _not_yours(request: Request, error: Exception) -> Response:
+    detail = Text(
+        "không thuộc địa bàn của bạn; hãy dùng máy khách của địa bàn đó",
+        "not in your territory; use a client of that territory",
+    )
+    return render(request, Problem("outside-territory", detail))
 
 
 async def _check_failed(request: Request, error: Exception) -> Response:

@@ -17,9 +17,10 @@ from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.moments import PeriodIn, PeriodInQuery, UpdatedSince
 from app.api.numbers import RecordInPath
+from app.api.officials import Change
 from app.api.paging import LONG, Cursor, Limit, cut, links, read_number, read_position
 from app.api.problems import refusal
-from app.api.shapes import Day, Strict, TrueOrFalse, today
+from app.api.shapes import Day, TrueOrFalse, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import On, Place, Under, UnitInQuery
 from app.api.verdict_shapes import (
@@ -28,21 +29,24 @@ from app.api.verdict_shapes import (
     VerdictList,
     VerdictPage,
 )
+from app.api.work import IdempotencyKey
 from app.domain import recordings
 from app.domain.evaluations import conduct, reading, showing
 from app.domain.evaluations.conduct import Wish
 from app.domain.evaluations.reading import Wanted
 from app.domain.filters import Narrowing, narrow
+from app.domain.grants import counting
 from app.domain.previews import unknown_ruleset
 from app.domain.refusals import Complaint
 from app.domain.ruleset_snapshots import was_used
+from app.domain.territory import EVALUATIONS
 from app.rules.registry import Registry
 from app.rules.vocabulary import Outcome
 
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], route_class=StrictRoute)
 
 
-class EvaluationIn(Strict):
+class EvaluationIn(Change):
     """One unit, or up to 500, to judge by a ruleset from the values on record.
 
     `as_of` defaults to the last day of the period, or today while the period lasts.
@@ -75,7 +79,7 @@ class EvaluationIn(Strict):
     summary="Evaluate what is on record",
     status_code=201,
     response_model=StoredVerdict | VerdictList,
-    responses=problem_responses(400, 404, 413, 415, 422),
+    responses=problem_responses(400, 404, 409, 413, 415, 422),
 )
 async def evaluate(
     caller: Reader,
@@ -85,6 +89,7 @@ async def evaluate(
     language: InLanguage,
     body: EvaluationIn,
     texts: Texts = True,
+    _: IdempotencyKey = None,
 ) -> Response:
     """Judge units of one's territory and put the verdicts on record: all of them or none.
 
@@ -93,7 +98,7 @@ async def evaluate(
     wish = body.wish(today())
     entry, conducted = await conduct.conduct(connection, rules, caller.territory, wish)
     known = await kept.is_kept(connection, entry)
-    stored = await conduct.store(connection, caller, entry, conducted, kept=known)
+    stored = await conduct.store(connection, body.by(caller), entry, conducted, kept=known)
     items = [showing.kept(entry.compiled, one, language, texts) for one in stored]
     if body.units is not None:
         return created({"items": items}, language)
@@ -131,7 +136,7 @@ async def list_evaluations(
     With `updated_since` the oldest first, in the order in which they came on record. Verdicts
     that cannot be read any more are named under `damaged`.
     """
-    said = period.text if period else None
+    said, sight = period.text if period else None, caller.sight(EVALUATIONS)
     filters = {
         "list": "evaluations", "unit": unit, "under": under, "ruleset": ruleset,
         "period": said, "outcome": outcome, "latest": str(latest),
@@ -146,9 +151,9 @@ async def list_evaluations(
         if ruleset is not None and ruleset not in rules.entries:
             await _check_used(connection, rules, ruleset)
         narrowing = Narrowing(today(), unit, under, on, period)
-        narrowed = await narrow(connection, caller.territory, narrowing)
+        narrowed = await narrow(connection, sight, narrowing)
         wanted = Wanted(
-            caller.territory, narrowed.units, narrowed.under, ruleset, said,
+            sight, narrowed.units, narrowed.under, ruleset, said,
             outcome, latest,
         )  # fmt: skip
         if updated_since is None:
@@ -159,6 +164,7 @@ async def list_evaluations(
         place = reading.position if endless else reading.number
         shown, following = cut(rows, place, limit, filters, endless=endless)
         items, damaged = await showing.summarised(connection, kept, shown, language)
+    await counting.count(data, caller, EVALUATIONS, [row["id"] for row in shown])
     body = {"items": items, "next": following, "damaged": damaged}
     return answer(request, body, language, links(request, following))
 
@@ -180,8 +186,9 @@ async def read_evaluation(
 ) -> Response:
     """Read a verdict of one's territory, with the texts of the ruleset it was judged by."""
     async with data.reading() as connection:
-        row = await reading.get(connection, caller.territory, id)
+        row = await reading.get(connection, caller.sight(EVALUATIONS), id)
         version = await reading.version(connection, kept, row)
+    await counting.count(data, caller, EVALUATIONS, [id])
     return answer(request, showing.encoded(version.compiled, row, language, texts), language)
 
 

@@ -11,10 +11,12 @@ from app.api.answers import answer, created
 from app.api.deps import Data, Reader, Recorder, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
+from app.api.officials import Change
 from app.api.paging import Cursor, Limit, cut, links, read_cursor
-from app.api.shapes import Day, Line, Strict, today
+from app.api.shapes import Day, Line, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import CommuneInPath, On, UnitPage, UnitShape
+from app.api.work import IdempotencyKey
 from app.database import driver_in
 from app.domain import hamlets, unit_listing, unit_lookup
 from app.domain.unit_listing import Wanted
@@ -22,7 +24,7 @@ from app.domain.unit_listing import Wanted
 router = APIRouter(prefix="/v1/communes", tags=["communes"], route_class=StrictRoute)
 
 
-class HamletIn(Strict):
+class HamletIn(Change):
     """A hamlet: its code is the commune's and two or three digits."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[0-9]{5}-[0-9]{2,3}$")]
@@ -73,11 +75,14 @@ async def add_hamlet(
     language: InLanguage,
     code: CommuneInPath,
     body: HamletIn,
+    _: IdempotencyKey = None,
 ) -> Response:
     """Enter a hamlet of a commune of one's territory; the commune is that of `valid_from`."""
     async with data.reading() as connection:
         commune = await unit_lookup.get(connection, code, body.valid_from)
     caller.territory.require(commune)
-    id_ = await hamlets.add(session, commune, body.code, body.name, body.type, body.valid_from)
+    id_ = await hamlets.add(
+        session, body.by(caller), commune, body.code, body.name, body.type, body.valid_from
+    )
     entered = (await unit_lookup.by_ids(await driver_in(session), [id_], body.valid_from))[0]
     return created(entered.shown, language, f"/v1/units/{entered.key}?on={body.valid_from}")

@@ -63,6 +63,10 @@ _MISSING: Mapping[str, Text] = {
     "unit_or_units": Text(
         "hãy ghi “unit” hoặc “units”, không ghi cả hai", "give either “unit” or “units”"
     ),
+    "client_or_territory": Text(
+        "hãy ghi “to_client” hoặc “to_territory”, không ghi cả hai",
+        "give either “to_client” or “to_territory”",
+    ),
 }
 _VALUES: Mapping[str, Text] = {
     "string_too_long": Text(
@@ -114,6 +118,10 @@ _TYPES: Mapping[str, Text] = {
     "instant_type": Text(
         "thời điểm có múi giờ như 2025-01-31T08:00:00+07:00 (trong URL viết dấu + là %2B)",
         "an instant with offset like 2025-01-31T08:00:00+07:00 (in a URL write + as %2B)",
+    ),
+    "until_type": Text(
+        "ngày như 2027-12-31 hoặc thời điểm có múi giờ như 2027-12-31T17:00:00+07:00",
+        "a date like 2027-12-31 or an instant with offset like 2027-12-31T17:00:00+07:00",
     ),
     "date_from_datetime_parsing": Text("ngày dạng YYYY-MM-DD", "a date like YYYY-MM-DD"),
     "date_parsing": Text("ngày dạng YYYY-MM-DD", "a date like YYYY-MM-DD"),

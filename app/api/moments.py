@@ -35,7 +35,8 @@ _INSTANT: Final = re.compile(
 )
 
 
-def _instant(value: Any) -> datetime.datetime:
+def read_instant(value: Any) -> datetime.datetime:
+    """Return the instant that a text names, in UTC."""
     if isinstance(value, datetime.datetime):
         return value
     if isinstance(value, str) and _INSTANT.fullmatch(value):
@@ -54,7 +55,7 @@ def _to_microseconds(text: str) -> str:
 
 Instant = Annotated[
     datetime.datetime,
-    PlainValidator(_instant),
+    PlainValidator(read_instant),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 UpdatedSince = Annotated[

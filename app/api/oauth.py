@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -19,6 +20,7 @@ from app.api.deps import TOKEN_PATH, Data
 from app.api.errors import problem_responses
 from app.api.language import InLanguage, Language
 from app.api.problems import Problem
+from app.api.rate_limits import RateLimits
 from app.api.strict import StrictRequest, StrictRoute
 from app.api.tokens import Tokens
 from app.database import DatabaseFailed
@@ -31,6 +33,7 @@ router = APIRouter(tags=["tokens"], route_class=StrictRoute)
 token_router = APIRouter(tags=["tokens"])  # not strict in our words: it refuses in its own
 _FIELDS: Final = ("grant_type", "client_id", "client_secret", "scope")
 _PLAIN: Final = re.compile(r"[\x20-\x7e]{1,200}")
+_LOGGED: Final = {429: "rate-limited"}  # what the log calls a refusal of this status
 _NO_STORE: Final = {"cache-control": "no-store", "pragma": "no-cache"}
 
 
@@ -72,9 +75,12 @@ class KeySet(BaseModel):
 class OAuthError(Exception):
     """A refusal in the words of RFC 6749."""
 
-    def __init__(self, status: int, error: str, text: Text) -> None:
+    def __init__(
+        self, status: int, error: str, text: Text, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(text.en)
         self.status, self.error, self.text = status, error, text
+        self.headers = dict(headers or {})
 
 
 async def tokens(request: Request) -> Tokens:
@@ -100,8 +106,10 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     for status, text in (
         (400, "The request is not one for a token"),
         (401, "The client is not known or its secret is wrong"),
+        (408, "The body did not arrive in time"),
         (413, "The body is too large"),
-        (503, "The database does not answer"),
+        (429, "The secret is wrong, once more; try again after `Retry-After` seconds"),
+        (503, "The database does not answer or the service is overloaded"),
     )
 }
 
@@ -110,7 +118,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     TOKEN_PATH,
     summary="Get an access token",
     response_model=TokenAnswer,
-    responses=_ERRORS | problem_responses(everyone=True),
+    responses=problem_responses(everyone=True) | _ERRORS,
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -126,11 +134,15 @@ async def issue_token(
         body = await _granted(request, issuer, data)
         return Response(json_bytes(body), 200, manners(language) | _NO_STORE, "application/json")
     except OAuthError as error:
-        return _refused(error, language)
+        return _refused(request, error, language)
     except Problem as error:
-        return _refused(OAuthError(error.status_code, "invalid_request", error.text), language)
+        code = "temporarily_unavailable" if error.status_code == 503 else "invalid_request"
+        refused = OAuthError(error.status_code, code, error.text, error.headers)
+        return _refused(request, refused, language)
     except DatabaseFailed as error:
-        return _refused(OAuthError(503, "temporarily_unavailable", error.text), language)
+        advice = {"retry-after": "2"}
+        refused = OAuthError(503, "temporarily_unavailable", error.text, advice)
+        return _refused(request, refused, language)
 
 
 @router.get(
@@ -179,7 +191,7 @@ async def _granted(request: Request, issuer: Tokens, data: Data) -> dict[str, An
     async with data.reading() as connection:
         held = await clients.authenticate(connection, client_id, secret)
     if held is None:
-        raise OAuthError(401, "invalid_client", _UNKNOWN_CLIENT)
+        raise _failed_login(request, client_id)
     scopes = _scopes(form, held)
     return {
         "access_token": issuer.issue(client_id, scopes),
@@ -187,6 +199,26 @@ async def _granted(request: Request, issuer: Tokens, data: Data) -> dict[str, An
         "expires_in": LIFETIME,
         "scope": " ".join(scopes),
     }
+
+
+def _failed_login(request: Request, client_id: str) -> OAuthError:
+    """Return 401, or 429 when this client id failed too often within a minute.
+
+    The right secret is never refused: otherwise whoever knows a client id, which is no secret,
+    could lock its owner out. Guessing is hopeless without a limit, for a secret has 256 bits; the
+    limit makes a program that guesses, or that was never given its new secret, visible.
+    """
+    limits: RateLimits = request.app.state.rate_limits
+    allowance = limits.failures.take(client_id)
+    if allowance.allowed:
+        return OAuthError(401, "invalid_client", _UNKNOWN_CLIENT)
+    text = Text(
+        f"quá nhiều lần sai khoá bí mật; hãy kiểm tra client_secret, thử lại sau "
+        f"{allowance.next_in} giây",
+        f"too many wrong secrets; check client_secret, try again in {allowance.next_in} s",
+    )
+    advice = {"retry-after": str(allowance.next_in)}
+    return OAuthError(429, "temporarily_unavailable", text, advice)
 
 
 _UNKNOWN_CLIENT: Final = Text(
@@ -269,11 +301,10 @@ def _malformed(vi: str, en: str) -> OAuthError:
     return OAuthError(400, "invalid_request", Text(vi, en))
 
 
-def _refused(error: OAuthError, language: Language) -> Response:
+def _refused(request: Request, error: OAuthError, language: Language) -> Response:
+    request.state.problem = _LOGGED.get(error.status, error.error)
     body = {"error": error.error, "error_description": getattr(error.text, language)}
-    headers = manners(language) | _NO_STORE
+    headers = manners(language) | _NO_STORE | error.headers
     if error.status == 401:
         headers["www-authenticate"] = 'Basic realm="ntm", charset="UTF-8"'
-    if error.status == 503:
-        headers["retry-after"] = "2"
     return Response(json_bytes(body), error.status, headers, "application/json")

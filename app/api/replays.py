@@ -17,6 +17,8 @@ from app.api.shapes import RequiredShape, Words
 from app.api.strict import StrictRoute
 from app.api.verdict_shapes import Gap, MemberCounts, Observed, VerdictSummary
 from app.domain.evaluations import comparing, members, replaying
+from app.domain.grants import counting
+from app.domain.territory import EVALUATIONS
 from app.rules.vocabulary import Outcome
 
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], route_class=StrictRoute)
@@ -129,7 +131,8 @@ async def replay(
     Inputs that say something else than the values they were read from are named as well.
     """
     async with data.reading() as connection:
-        found = await replaying.replay(connection, kept, caller.territory, id)
+        found = await replaying.replay(connection, kept, caller.sight(EVALUATIONS), id)
+    await counting.count(data, caller, EVALUATIONS, [id])
     body = {"same": False, "differences": found} if found else {"same": True}
     return created(body, language, status=200)
 
@@ -154,8 +157,9 @@ async def list_members(
 ) -> Response:
     """List the members that a share counted, in Vietnamese order, with the values read of them."""
     filters = {"list": "members", "id": str(id), "criterion": criterion, "outcome": outcome}
+    sight = caller.sight(EVALUATIONS)
     async with data.reading() as connection:
-        found = await members.counted(connection, kept, caller.territory, id, criterion)
+        found = await members.counted(connection, kept, sight, id, criterion)
         wanted = [
             (number, one)
             for number, one in enumerate(found.members)
@@ -163,6 +167,7 @@ async def list_members(
         ]
         on_page, following = page(wanted, lambda one: f"{one[0]:09}", limit, cursor, filters)
         items = await members.shown(connection, found, [one for _, one in on_page])
+    await counting.count(data, caller, EVALUATIONS, [id])
     body = {"criterion": criterion, "counts": found.counts, "items": items, "next": following}
     return answer(request, body, language, links(request, following))
 
@@ -184,6 +189,7 @@ async def compare(
 ) -> Response:
     """Say which criteria of two verdicts differ, and why: value, threshold, branch, ruleset."""
     async with data.reading() as connection:
-        ids = (id, other)
-        body = await comparing.compared(connection, kept, caller.territory, ids, language)
+        ids, sight = (id, other), caller.sight(EVALUATIONS)
+        body = await comparing.compared(connection, kept, sight, ids, language)
+    await counting.count(data, caller, EVALUATIONS, ids)
     return answer(request, body, language)

@@ -21,7 +21,8 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def _day(value: Any) -> datetime.date:
+def read_day(value: Any) -> datetime.date:
+    """Return the day that a text names."""
     if isinstance(value, str) and _DAY.fullmatch(value):
         try:
             return datetime.date.fromisoformat(value)
@@ -32,7 +33,7 @@ def _day(value: Any) -> datetime.date:
 
 Day = Annotated[
     datetime.date,
-    BeforeValidator(_day),
+    BeforeValidator(read_day),
     WithJsonSchema({"type": "string", "format": "date"}),
 ]
 

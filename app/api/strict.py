@@ -5,7 +5,8 @@ The body limit counts what arrives, so a chunked body or a false Content-Length 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 from fastapi import Request, Response
@@ -13,8 +14,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.deps import caller, let_in
+from app.api.deps import caller, let_in, transaction, writer
 from app.api.problems import Problem, refusal
+from app.api.work import KEY, worked
 from app.domain.refusals import Complaint, Refused, pointer
 from app.domain.strict_json import MalformedJson, read_json
 from app.rules.errors import Text
@@ -27,19 +29,26 @@ class StrictRequest(Request):
     times = 1  # how many times the usual limit a body may have
 
     async def body(self) -> bytes:
-        """Return the body; 413 as soon as it grows beyond the limit, however it is sent."""
+        """Return the body; 413 as soon as it grows beyond the limit, 408 when it is too slow."""
         if not hasattr(self, "_body"):
             limit: int = self.app.state.settings.max_body_bytes * self.times
             if _declared_length(self) > limit:
                 raise _too_large(limit)
-            chunks, size = [], 0
-            async for chunk in self.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise _too_large(limit)
-                chunks.append(chunk)
-            self._body = b"".join(chunks)
+            seconds: float = self.app.state.settings.body_seconds
+            try:
+                async with asyncio.timeout(seconds):
+                    self._body = b"".join([chunk async for chunk in self._limited(limit)])
+            except TimeoutError:
+                raise _too_slow(seconds) from None
         return self._body
+
+    async def _limited(self, limit: int) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self.stream():
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            yield chunk
 
     async def json(self) -> Any:
         """Return the body as data; 400 `malformed-json` or 422 `invalid-text` otherwise."""
@@ -68,7 +77,11 @@ class HeadAsGet:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self.app({**scope, "method": "GET"}, receive, send_head)
+        asked = {**scope, "method": "GET"}
+        try:
+            await self.app(asked, receive, send_head)
+        finally:  # whoever logs the request asks which route it was
+            scope.update({name: asked[name] for name in ("route",) if name in asked})
 
 
 class StrictRoute(APIRoute):
@@ -84,16 +97,20 @@ class StrictRoute(APIRoute):
         """Return FastAPI's handler behind the strict checks."""
         handle = super().get_route_handler()
         known = frozenset(_query_names(self.dependant))
-        takes_body = self.body_field is not None
+        field = self.body_field
+        takes_body, needs_body = field is not None, field and field.field_info.is_required()
         scopes = _wanted_scopes(self.dependant)
+        works = any(one.call in (transaction, writer) for one in _all_below(self.dependant))
+        keyed = KEY in {field.alias for field in self.dependant.header_params}
 
         async def strict_handle(request: Request) -> Response:
             if scopes is not None:
                 await let_in(request, scopes)
             _check_query(request, known)
-            if takes_body:
+            if needs_body or (takes_body and _has_body(request)):
                 _check_media_type(request, self.media)
-            return await handle(self.request(request.scope, request.receive))
+            strict = self.request(request.scope, request.receive)
+            return await (worked(strict, handle, keyed=keyed) if works else handle(strict))
 
         return strict_handle
 
@@ -119,6 +136,20 @@ def _too_large(limit: int) -> Problem:
     return Problem("payload-too-large", detail, headers={"connection": "close"})
 
 
+def _too_slow(seconds: float) -> Problem:
+    detail = Text(
+        f"nội dung chưa đến đủ sau {seconds:g} giây; hãy kiểm tra đường truyền hoặc chia nhỏ yêu "
+        "cầu, rồi thử lại",
+        f"the body was not all there after {seconds:g} s; check the connection or split the "
+        "request, then try again",
+    )
+    return Problem("request-timeout", detail, headers={"connection": "close"})
+
+
+def _has_body(request: Request) -> bool:
+    return "transfer-encoding" in request.headers or _declared_length(request) > 0
+
+
 def _declared_length(request: Request) -> int:
     declared = request.headers.get("content-length", "")
     return int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 19 else 0
@@ -134,10 +165,15 @@ def _wanted_scopes(dependant: Dependant) -> list[str] | None:
     return None
 
 
-def _query_names(dependant: Dependant) -> Iterator[str]:
-    yield from (field.alias for field in dependant.query_params)
+def _all_below(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
     for below in dependant.dependencies:
-        yield from _query_names(below)
+        yield from _all_below(below)
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    for one in _all_below(dependant):
+        yield from (field.alias for field in one.query_params)
 
 
 def _check_query(request: Request, known: frozenset[str]) -> None:

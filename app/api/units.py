@@ -21,7 +21,9 @@ from app.api.answers import answer, created, json_bytes, manners
 from app.api.deps import Data, Reader, Recorder, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
+from app.api.officials import Change
 from app.api.paging import Cursor, Limit, cut, links, read_cursor
+from app.api.preconditions import Meant, Version, version_of
 from app.api.shapes import Day, Line, Strict, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import On, Place, PlaceInPath, Under, UnitPage, UnitShape
@@ -123,10 +125,17 @@ class ResolvedPage(BaseModel):
     items: list[ResolvedShape]
 
 
-class IdentifierIn(Strict):
+class IdentifierIn(Change):
     """A unit's code in another agency's system."""
 
     value: Line
+    version: Version = None
+
+
+class UnitDetail(UnitShape):
+    """A unit by itself; `version` changes with its codes in other systems."""
+
+    version: str
 
 
 @router.get(
@@ -186,7 +195,7 @@ async def resolve_units(_: Reader, data: Data, language: InLanguage, body: Resol
 @router.get(
     "/{code}",
     summary="Read a unit",
-    response_model=UnitShape,
+    response_model=UnitDetail,
     responses=problem_responses(404, 422),
 )
 async def read_unit(
@@ -195,7 +204,7 @@ async def read_unit(
     """Read the unit that has this code (or key) on a day."""
     async with data.reading() as connection:
         unit = await unit_lookup.get(connection, code, on or today())
-    return answer(request, unit.shown, language)
+    return answer(request, _versioned(unit.shown), language)
 
 
 @router.get(
@@ -217,8 +226,8 @@ async def read_lineage(
 @router.put(
     "/{code}/identifiers/{scheme}",
     summary="Record a unit's code in another system",
-    response_model=UnitShape,
-    responses=problem_responses(400, 404, 413, 415, 422),
+    response_model=UnitDetail,
+    responses=problem_responses(400, 404, 412, 413, 415, 422, 428),
 )
 async def record_identifier(
     caller: Recorder,
@@ -229,14 +238,26 @@ async def record_identifier(
     scheme: Annotated[
         str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="Name of the other system.")
     ],
+    meant: Meant,
     body: IdentifierIn,
     on: On = None,
 ) -> Response:
-    """Record what another agency calls a unit of one's territory."""
+    """Record what another agency calls a unit of one's territory.
+
+    What replaces a code on record says which state it means, by `If-Match` or `version`.
+    """
     day = on or today()
     async with data.reading() as connection:
         unit = await unit_lookup.get(connection, code, day)
     caller.territory.require(unit)
-    await identifiers.record(session, unit, scheme, body.value)
-    shown = unit.shown | {"identifiers": unit.shown["identifiers"] | {scheme: body.value}}
-    return created(shown, language, status=200)
+    known = await identifiers.held(session, unit)
+    replaces = known.get(scheme, body.value) != body.value
+    meant.check(version_of(known), body.version, required=replaces)
+    await identifiers.record(session, body.by(caller), unit, known, scheme, body.value)
+    shown = unit.shown | {"identifiers": known | {scheme: body.value}}
+    return created(_versioned(shown), language, status=200)
+
+
+def _versioned(shown: dict[str, Any]) -> dict[str, Any]:
+    """Return a unit with the version of what is recorded of it: its codes in other systems."""
+    return shown | {"version": version_of(shown["identifiers"])}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Body, Query, Response
 
 from app.api.answers import created
 from app.api.deps import Recorder, Rules, Writer
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
+from app.api.officials import OfficialInQuery
 from app.api.problems import Problem
 from app.api.shapes import TrueOrFalse
 from app.api.strict import CsvRoute
 from app.api.value_shapes import ImportReport
+from app.api.work import IdempotencyKey
 from app.domain.csv_table import RowComplaint
 from app.domain.refusals import Complaint, pointer
 from app.domain.values import files
@@ -28,7 +31,7 @@ router = APIRouter(prefix="/v1/values", tags=["values"], route_class=CsvRoute)
     "/import",
     summary="Record the values of a CSV file",
     response_model=ImportReport,
-    responses=problem_responses(400, 413, 415, 422),
+    responses=problem_responses(400, 409, 413, 415, 422),
 )
 async def import_values(
     caller: Recorder,
@@ -47,6 +50,8 @@ async def import_values(
         TrueOrFalse, Query(description="Load the good rows although others are bad.")
     ] = False,
     dry_run: Annotated[TrueOrFalse, Query(description="Only say what would be done.")] = False,
+    official: OfficialInQuery = None,
+    _: IdempotencyKey = None,
 ) -> Response:
     """Put the values of a file on record; rows that repeat what is on record change nothing.
 
@@ -56,7 +61,8 @@ async def import_values(
     if checked.unreadable or (checked.rejected and not partial):
         raise _bad_rows(checked)
     if not dry_run:
-        await record_in_parts(connection, caller, checked.fresh, lambda *_: None)
+        by = msgspec.structs.replace(caller, official=official)
+        await record_in_parts(connection, by, checked.fresh, lambda *_: None)
     report = {
         "dry_run": dry_run,
         "partial": partial,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
+from app.api.officials import Change
+from app.api.preconditions import Version
 from app.api.shapes import Day, Fact, Strict, lines, one_line
 from app.api.unit_shapes import Place
 from app.domain.values.entries import LONGEST_NOTE, LONGEST_SOURCE
@@ -64,6 +66,7 @@ class ValueShape(BaseModel):
     source: str
     measured_on: datetime.date | None
     note: str | None
+    version: str = Field(description="Changes when the status does; see If-Match.")
     status: str = Field(description="reported, superseded or retracted.")
     recorded_at: datetime.datetime
     by: str = Field(description="The client that recorded it; ntm: the operator.")
@@ -138,10 +141,11 @@ class ValueOrUnchanged(ValueShape):
     unchanged: bool
 
 
-class RetractionIn(Strict):
+class RetractionIn(Change):
     """Why a value is retracted."""
 
     reason: Source
+    version: Version = None
 
 
 class RowProblem(BaseModel):

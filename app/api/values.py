@@ -13,6 +13,7 @@ from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.moments import PeriodInQuery, UpdatedSince
 from app.api.numbers import RecordInPath
+from app.api.officials import Change
 from app.api.paging import (
     LONG,
     Cursor,
@@ -23,8 +24,9 @@ from app.api.paging import (
     read_position,
     read_value_key,
 )
+from app.api.preconditions import Meant
 from app.api.problems import refusal
-from app.api.shapes import Strict, TrueOrFalse, today
+from app.api.shapes import TrueOrFalse, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import (
     On,
@@ -39,10 +41,13 @@ from app.api.value_shapes import (
     ValuePage,
     ValueShape,
 )
+from app.api.work import IdempotencyKey
 from app.domain import recordings
 from app.domain.filters import Narrowing, narrow
+from app.domain.grants import counting
 from app.domain.refusals import Complaint, Refused, no_indicator
-from app.domain.values import entries, lineage, listing, recording
+from app.domain.territory import VALUES, Sight
+from app.domain.values import RETRACTED, entries, lineage, listing, recording, version
 from app.domain.values.entries import Read, as_complaints
 from app.domain.values.listing import Wanted
 from app.rules.errors import Text
@@ -51,7 +56,7 @@ from app.rules.registry import Registry
 router = APIRouter(prefix="/v1/values", tags=["values"], route_class=StrictRoute)
 
 
-class ValuesIn(Strict):
+class ValuesIn(Change):
     """Values to record together: all of them or none."""
 
     values: list[ValueIn] = Field(min_length=1, max_length=1_000)
@@ -65,7 +70,7 @@ IndicatorInQuery = Annotated[str | None, Query(max_length=120, description="Code
     summary="Record values",
     status_code=201,
     response_model=ValueList,
-    responses=problem_responses(400, 404, 413, 415, 422),
+    responses=problem_responses(400, 404, 409, 413, 415, 422),
 )
 async def record_values(
     caller: Recorder,
@@ -73,6 +78,7 @@ async def record_values(
     connection: Writer,
     language: InLanguage,
     body: ValuesIn,
+    _: IdempotencyKey = None,
 ) -> Response:
     """Put values of units of one's territory on record, all or nothing.
 
@@ -84,7 +90,7 @@ async def record_values(
     placed = await entries.place(connection, caller.territory, rules, read)
     if read.complaints:
         raise Refused(as_complaints(read.complaints, "values"))
-    stored = await recording.record(connection, caller, placed)
+    stored = await recording.record(connection, body.by(caller), placed)
     return created({"items": [one.shown() for one in stored]}, language)
 
 
@@ -124,7 +130,7 @@ async def list_values(
     in the order of its last change.
     """
     _check_filters(rules, indicator, unit, with_predecessors)
-    said = period.text if period else None
+    said, sight = period.text if period else None, caller.sight(VALUES)
     filters = {
         "list": "values", "unit": unit, "under": under, "indicator": indicator,
         "period": said, "status": status, "on": str(on),
@@ -138,11 +144,11 @@ async def list_values(
         # Predecessors are those of a unit of a day; the period only says which of their values.
         named_in = None if with_predecessors else period
         narrowing = Narrowing(today(), unit, under, on, named_in)
-        narrowed = await narrow(connection, caller.territory, narrowing)
+        narrowed = await narrow(connection, sight, narrowing)
         units = narrowed.units
         if with_predecessors and narrowed.unit is not None:
             units = await lineage.predecessors(connection, narrowed.unit)
-        wanted = Wanted(caller.territory, units, narrowed.under, indicator, said, status)
+        wanted = Wanted(sight, units, narrowed.under, indicator, said, status)
         if updated_since is not None:
             found = await listing.changes(connection, wanted, updated_since, limit + 1, after)
         else:
@@ -156,6 +162,8 @@ async def list_values(
     body: dict[str, Any] = {"items": [item for _, item in shown], "next": following}
     if computed is not None:
         body["computed"] = computed
+    summed = [number for one in computed or () for number in one["values"]]
+    await counting.count(data, caller, VALUES, [*(item["id"] for _, item in shown), *summed])
     return answer(request, body, language, links(request, following))
 
 
@@ -170,7 +178,8 @@ async def read_value(
 ) -> Response:
     """Read a value of one's territory with its status."""
     async with data.reading() as connection:
-        _, shown = await listing.get(connection, caller.territory, id)
+        _, shown = await listing.get(connection, caller.sight(VALUES), id)
+    await counting.count(data, caller, VALUES, [id])
     return answer(request, shown, language)
 
 
@@ -193,9 +202,10 @@ async def read_history(
     filters = {"list": "history", "id": str(id)}
     after = read_number(cursor, filters, LONG)
     async with data.reading() as connection:
-        row, _ = await listing.get(connection, caller.territory, id)
+        row, _ = await listing.get(connection, caller.sight(VALUES), id)
         found = await listing.history(connection, row, limit + 1, after)
     shown, following = cut(found, lambda one: [str(one["id"])], limit, filters)
+    await counting.count(data, caller, VALUES, [one["id"] for one in shown])
     return answer(request, {"items": shown, "next": following}, language, links(request, following))
 
 
@@ -203,19 +213,23 @@ async def read_history(
     "/{id:number}/retract",
     summary="Retract a value",
     response_model=ValueShape,
-    responses=problem_responses(400, 404, 409, 413, 415, 422),
+    responses=problem_responses(400, 404, 409, 412, 413, 415, 422),
 )
 async def retract_value(
     caller: Recorder,
     connection: Writer,
     language: InLanguage,
     id: RecordInPath,
+    meant: Meant,
     body: RetractionIn,
+    _: IdempotencyKey = None,
 ) -> Response:
     """Retract the current value of one's territory; none counts then until a new one follows."""
-    row, shown = await listing.get(connection, caller.territory, id)
-    await recording.retract(connection, caller, row, body.reason)
-    return created(shown | {"status": "retracted"}, language, status=200)
+    row, shown = await listing.get(connection, Sight(caller.territory), id)
+    meant.check(shown["version"], body.version)
+    await recording.retract(connection, body.by(caller), row, body.reason)
+    changed = {"status": RETRACTED, "version": version(id, RETRACTED)}
+    return created(shown | changed, language, status=200)
 
 
 def _check_filters(

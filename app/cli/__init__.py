@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import clients, db, evaluate, keys, openapi, rulesets, serve, units, values
+from app.cli import audit, clients, db, evaluate, keys, openapi, rulesets, serve, units, values
 from app.cli.console import Language, speak
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ app.add_typer(units.app, name="units")
 app.add_typer(values.app, name="values")
 app.add_typer(clients.app, name="clients")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

@@ -124,7 +124,7 @@ def revoke(client_id: ClientId) -> None:
 
     async def work(database: Database) -> None:
         async with database.transaction() as session:
-            clients.revoke(await _known(session, client_id))
+            await clients.revoke(session, await _known(session, client_id))
 
     use(work)
     out().print(plain(phrase(f"đã thu hồi {client_id}", f"revoked {client_id}")))

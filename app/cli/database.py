@@ -11,7 +11,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.cli.console import err, fail, misuse, phrase, read_settings, report_complaints
-from app.database import Database, DatabaseFailed
+from app.database import EVERYTHING, Database, DatabaseFailed
+from app.domain.audit.checkpoints import CheckpointsUnusable
 from app.domain.refusals import Absent, Conflict, Refused
 from app.domain.register import Progress as Told
 from app.domain.signing_keys import KeysUnusable
@@ -30,11 +31,11 @@ def use(
     """Open the database, bring it to the head, do the work; failures end the command with 1."""
 
     async def run() -> Result:
-        async with Database(settings or read_settings()) as database:
+        async with Database(settings or read_settings(), patient=True) as database:
             if prepared:
                 with progress() as told:
                     await prepare(database, told)
-            return await work(database)
+            return await work(database.acting_for(EVERYTHING))
 
     with explained():
         return asyncio.run(run())
@@ -49,7 +50,7 @@ def explained() -> Iterator[None]:
         if error.code == "wrong-setting":
             misuse(error.text)
         fail(error.text)
-    except KeysUnusable as error:
+    except (KeysUnusable, CheckpointsUnusable) as error:
         fail(error.text)
     except (Absent, Conflict) as error:
         fail(error.complaint.message)
@@ -66,6 +67,7 @@ def progress() -> Iterator[Told]:
         "merging": phrase("Ghi vào cơ sở dữ liệu", "Writing to the database"),
         "recording": phrase("Ghi số liệu", "Recording values"),
         "evaluating": phrase("Đánh giá", "Evaluating"),
+        "verifying": phrase("Kiểm tra chuỗi kiểm toán", "Verifying the audit"),
     }
     columns = (
         TextColumn("{task.description}"),

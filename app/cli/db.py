@@ -48,9 +48,10 @@ def check() -> None:
         state = await schema.state(database)
         if not state.at_head:
             return state, None, database.service.shown()
-        await schema.check_service(database)
-        await database.disconnect()
-        return state, await schema.drift(database), database.service.shown()
+        drift = await schema.drift(database)
+        if drift is None:
+            await schema.check_service(database)
+        return state, drift, database.service.shown()
 
     state, drift, shown = use(work, prepared=False)
     if not state.at_head:

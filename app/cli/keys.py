@@ -7,6 +7,7 @@ import typer
 from app.cli.console import out, phrase, plain, read_settings
 from app.cli.database import explained
 from app.domain import signing_keys
+from app.domain.audit import checkpoints
 
 app = typer.Typer(no_args_is_help=True, help="Khoá ký mã truy cập.")
 
@@ -21,7 +22,10 @@ def rotate() -> None:
     """Ký bằng khoá mới từ nay; khoá cũ vẫn xác minh đến khi mã của nó hết hạn."""
     settings = read_settings()
     with explained():
-        made = signing_keys.of(settings).rotate()
+        keys = signing_keys.of(settings)
+        kept = checkpoints.of(settings)  # one that cannot grow is told before anything changes
+        made = keys.rotate()
+        kept.renew(keys)
     where = settings.keys
     said = phrase(f"khoá mới {made.kid} trong {where}", f"new key {made.kid} in {where}")
     out().print(plain(said), soft_wrap=True)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import logging
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Final
+from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
+from app import logs
+from app.api.metrics import Metrics
 from app.cli.console import err, fail, phrase, read_settings, rules
 from app.cli.database import explained, progress
 from app.cli.demonstration import client_for_trying, show, show_client
-from app.database import Database
+from app.database import EVERYTHING, Database
 from app.domain.demonstration.recorded import Told, tell
 from app.main import create_app, prepare
 from app.rules.errors import Text
 from app.rules.registry import Registry
 from app.settings import Settings
-
-_ACCESS_ARGUMENTS: Final = 5  # client, method, path with query, version, status
 
 
 def serve(
@@ -35,13 +37,14 @@ def serve(
     """Phục vụ API; tài liệu ngoại tuyến tại /docs."""
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     settings = _known_as(read_settings(), address)
+    logs.configure(settings.log_format)
     with _listening(host, port) as line, explained():
         registry, database = _opened(settings)
         with progress() as told:
             asyncio.run(prepare(database, told))
         if demo:
             show(asyncio.run(_demonstration(database, registry)), registry)
-            show_client(asyncio.run(client_for_trying(database)), address)
+            show_client(asyncio.run(client_for_trying(database.acting_for(EVERYTHING))), address)
         app = create_app(settings, registry, database)
         if not _is_loopback(host):
             _warn_of_plain_http()
@@ -51,13 +54,50 @@ def serve(
                 f"Serving at {address} - docs: {address}/docs - stop: Ctrl+C",
             )
         )
-        logging.getLogger("uvicorn.access").addFilter(_without_query)
-        uvicorn.Server(uvicorn.Config(app, log_level="info")).run(sockets=[line])
+        with _measured(settings, app.state.metrics):
+            _server(app, settings).run(sockets=[line])
+
+
+def _server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """Return the server: our own log lines, and a stop that finishes what is in flight."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+    return uvicorn.Server(config)
+
+
+@contextmanager
+def _measured(settings: Settings, metrics: Metrics) -> Iterator[None]:
+    """Serve /metrics at a port of its own for the length of a block, when one is set."""
+    host, port = settings.metrics_host, settings.metrics_port
+    if port is None:
+        yield
+        return
+    try:
+        server, thread = metrics.serve(host, port)
+    except OSError as error:
+        fail(
+            Text(
+                f"không mở được cổng {port} tại {host} cho /metrics ({error.strerror}); hãy sửa "
+                "NTM_METRICS_PORT hoặc NTM_METRICS_HOST",
+                f"port {port} at {host} cannot be opened for /metrics ({error.strerror}); change "
+                "NTM_METRICS_PORT or NTM_METRICS_HOST",
+            )
+        )
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 async def _demonstration(database: Database, registry: Registry) -> Told | None:
     with progress() as told:
-        found = await tell(database, registry, told)
+        found = await tell(database.acting_for(EVERYTHING), registry, told)
     await database.disconnect()
     return found
 
@@ -91,14 +131,6 @@ def _listening(host: str, port: int) -> socket.socket:
                 "with --port, or another address with --host",
             )
         )
-
-
-def _without_query(record: logging.LogRecord) -> bool:
-    """Leave what stands behind the question mark out of the access log: it may be a secret."""
-    if isinstance(record.args, tuple) and len(record.args) == _ACCESS_ARGUMENTS:
-        client, method, path, *rest = record.args
-        record.args = (client, method, str(path).partition("?")[0], *rest)
-    return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,11 +1,13 @@
 """The database: where it is, connections to it, what its failures mean.
 
-Reads and writes of the service run as the role `ntm_service`, which has no DDL; migrations and
-the loading of the register run as the owner. All tables stand in the schema `ntm`.
+Reads and writes of the service run as the role `ntm_service`, which has no DDL, each in a
+transaction that knows for whom it works; migrations and the loading of the register run as the
+owner. All tables stand in the schema `ntm`.
 """
 
 from __future__ import annotations
 
+import copy
 import datetime
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,23 +15,27 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, Self, cast
 
 import asyncpg
-from sqlalchemy import DateTime, MetaData
+from sqlalchemy import Connection, DateTime, MetaData, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 
-from app.database.connections import SCHEMA, Address, Readers, engine
+from app.database.connections import SCHEMA, Address, Connections, engine
+from app.database.context import EVERYTHING, NOTHING, Context
 from app.database.failures import DatabaseFailed, translated
 from app.embedded import OWNER, SERVICE, Embedded, EmbeddedFailed
 from app.rules.errors import Text
 from app.settings import Settings
 
 __all__ = [
+    "EVERYTHING",
+    "NOTHING",
     "OWNER",
     "SCHEMA",
     "SERVICE",
     "Base",
+    "Context",
     "Database",
     "DatabaseFailed",
     "driver_in",
@@ -55,17 +61,28 @@ class Base(DeclarativeBase):
 class Database:
     """The database of a run of the service or of a command, and what was opened in it."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Find it; raise DatabaseFailed when it cannot be used. Nothing is connected yet."""
+    def __init__(self, settings: Settings, *, patient: bool = False) -> None:
+        """Find it; raise DatabaseFailed when it cannot be used. Nothing is connected yet.
+
+        A patient one lets a transaction take its time: commands do, requests may not.
+        """
         given = _url(settings.database_url)
         owner = _url(settings.database_owner_url) or given
         self.split = settings.database_owner_url is not None
         self.embedded = None if given else _embedded(settings)
         self.service = Address(given, self.embedded, SERVICE)
         self.owner = Address(owner, self.embedded, OWNER)
-        self.engine = engine(self.service, settings.database_pool, as_service=True)
+        pool = settings.database_pool
+        self.engine = engine(self.service, pool, as_service=True, patient=patient)
         self.session = async_sessionmaker(self.engine, expire_on_commit=False)
-        self._readers = Readers(self.service, settings.database_pool)
+        self.connections = Connections(self.service, pool, patient=patient)
+        self._context = NOTHING
+
+    def acting_for(self, context: Context) -> Self:
+        """Return the same database, the same connections, for another context."""
+        other = copy.copy(self)
+        other._context = context
+        return other
 
     async def __aenter__(self) -> Self:
         """Use it for the length of a block."""
@@ -82,7 +99,7 @@ class Database:
 
     async def disconnect(self) -> None:
         """Close every connection; the next use, in this event loop or another, opens new ones."""
-        await self._readers.close()
+        await self.connections.close()
         await self.engine.dispose()
 
     async def close(self) -> None:
@@ -96,13 +113,24 @@ class Database:
         """Yield a session as the service; commit at the end of the block."""
         with translated():
             async with self.session.begin() as session:
+                session.info[_CONTEXT] = self._context
                 yield session
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[asyncpg.Connection]:
-        """Yield a plain connection as the service, for single statements that only read."""
+    async def asking(self) -> AsyncIterator[asyncpg.Connection]:
+        """Yield a plain connection for single statements, each a transaction of its own.
+
+        They see what everyone may see, and what they tell themselves that they work for.
+        """
         with translated():
-            async with self._readers.lent() as connection:
+            async with self.connections.lent() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[asyncpg.Connection]:
+        """Yield a plain connection as the service in a transaction that can only read."""
+        with translated():
+            async with self.connections.begun(self._context, "READ ONLY") as connection:
                 yield connection
 
     @asynccontextmanager
@@ -111,8 +139,9 @@ class Database:
 
         For the few hot writes whose statements are written out; `transaction` is for the others.
         """
-        async with self.reading() as connection, connection.transaction():
-            yield connection
+        with translated():
+            async with self.connections.begun(self._context, "READ WRITE") as connection:
+                yield connection
 
     @asynccontextmanager
     async def as_owner(self) -> AsyncIterator[AsyncConnection]:
@@ -124,6 +153,16 @@ class Database:
                     yield connection
         finally:
             await connections.dispose()
+
+
+_CONTEXT: Final = "context"
+
+
+@event.listens_for(Session, "after_begin")
+def _tell_context(session: Session, _: SessionTransaction, connection: Connection) -> None:
+    """Tell every transaction of a session for whom it works."""
+    context: Context = session.info.get(_CONTEXT, NOTHING)
+    connection.exec_driver_sql(context.told())
 
 
 async def driver_in(session: AsyncSession) -> asyncpg.Connection:

@@ -41,7 +41,7 @@ def _dump(database: Database, target: Path) -> int:
         making = Path(folder) / "backup"
         _run(
             database, "pg_dump", "--format=custom", f"--schema={SCHEMA}", "--no-owner",
-            f"--file={making}",
+            "--enable-row-security", f"--file={making}",
         )  # fmt: skip
         making.chmod(0o600)
         making.replace(target)
@@ -133,7 +133,8 @@ def _run(database: Database, program: str, *arguments: str) -> None:
 
 def _variables(database: Database) -> dict[str, str]:
     given: dict[str, Any] = database.owner.parameters()
-    return {_VARIABLES[name]: str(value) for name, value in given.items()}
+    named = {_VARIABLES[name]: str(value) for name, value in given.items()}
+    return named | {"PGOPTIONS": "-c ntm.nation=on"}  # row security binds the owner too
 
 
 def _no_backup(source: Path) -> DatabaseFailed:

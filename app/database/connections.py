@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, cast
 
 import asyncpg
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.database.context import Context
 from app.database.failures import PoolExhausted, logging_in
 from app.embedded import DATABASE, SERVICE, Embedded
 
@@ -18,6 +19,7 @@ SCHEMA: Final = "ntm"
 _CONNECTING: Final = 5.0  # seconds until an unreachable host is given up
 _WAITING: Final = 2.0  # seconds a request waits for a connection of its own
 _COMMAND: Final = 6.0  # seconds until a server that does not answer at all is given up
+_ROLLING_BACK: Final = 1.0  # seconds until a connection that does not roll back is given up
 _PAUSES: Final = (0.1, 0.3, 0.6)  # seconds between attempts while the embedded server comes back
 
 # A statement or lock that takes longer than this harms every other caller (milliseconds).
@@ -25,11 +27,15 @@ _SERVICE_LIMITS: Final = {
     "statement_timeout": "5000",
     "lock_timeout": "2000",
     "idle_in_transaction_session_timeout": "10000",
+    "client_connection_check_interval": "1000",  # nobody waits for the answer any more
 }
+_TRANSACTION: Final = 30_000  # milliseconds, all statements of a request together
+_LIMITS_TRANSACTIONS: Final = 17  # the release of PostgreSQL that can limit them
 # The service's statements are constants with parameters: planning each of them anew takes longer
 # than running it (measured: reads of a unit 2.2 ms instead of 0.3).
 _SERVICE_PLANS: Final = {"plan_cache_mode": "force_generic_plan"}
-_OWNER_LIMITS: Final = {"lock_timeout": "10000"}
+# The owner migrates, loads, backs up: row security, which binds it too, lets it see everything.
+_OWNER_LIMITS: Final = {"lock_timeout": "10000", "ntm.nation": "on"}
 
 
 class Address:
@@ -76,16 +82,26 @@ class Address:
         return self._url.render_as_string(hide_password=True) if self._url else "-"
 
 
-class Readers:
-    """Plain connections: single statements, or one transaction that ends before the loan does.
+class Connections:
+    """Plain connections of the service, lent for one transaction each.
 
-    There is nothing to reset between two loans.
+    There is nothing to reset between two loans: whatever is set, is set for a transaction.
     """
 
-    def __init__(self, address: Address, size: int) -> None:
-        self._address, self._size = address, size
+    def __init__(self, address: Address, size: int, *, patient: bool = False) -> None:
+        self._address, self._size, self._patient = address, size, patient
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
+
+    @property
+    def in_use(self) -> int:
+        """Return how many connections are lent at this moment."""
+        return 0 if self._pool is None else self._pool.get_size() - self._pool.get_idle_size()
+
+    @property
+    def idle(self) -> int:
+        """Return how many connections are open and lent to nobody."""
+        return 0 if self._pool is None else self._pool.get_idle_size()
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[asyncpg.Connection]:
@@ -104,6 +120,23 @@ class Readers:
                 connection.terminate()
             await pool.release(connection)
 
+    @asynccontextmanager
+    async def begun(self, context: Context, mode: str) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection in a transaction that knows its context; commit, or take all back.
+
+        Beginning and telling the context travel together: one round trip.
+        """
+        async with self.lent() as connection:
+            await connection.execute(f"BEGIN {mode}; {context.told()}")
+            try:
+                yield connection
+            except BaseException:
+                with suppress(Exception):  # a connection that cannot is ended when it comes back
+                    await asyncio.wait_for(connection.execute("ROLLBACK"), _ROLLING_BACK)
+                raise
+            if await connection.execute("COMMIT") != "COMMIT":
+                raise asyncpg.InFailedSQLTransactionError("it failed before its commit")
+
     async def close(self) -> None:
         """Close every connection."""
         pool, self._pool = self._pool, None
@@ -120,7 +153,15 @@ class Readers:
             return self._pool
 
     async def _connect(self, *_: Any, **__: Any) -> asyncpg.Connection:
-        return await self._address.connect(**_options(as_service=True))
+        return await serving(self._address, patient=self._patient)
+
+
+async def serving(address: Address, *, patient: bool) -> asyncpg.Connection:
+    """Open a connection of the service; a patient one lets a transaction take its time."""
+    connection = await address.connect(**_options(as_service=True))
+    if not patient and connection.get_server_version().major >= _LIMITS_TRANSACTIONS:
+        await connection.execute(f"SET transaction_timeout = {_TRANSACTION}")
+    return connection
 
 
 async def _nothing_to_reset(connection: asyncpg.Connection) -> None:
@@ -138,11 +179,13 @@ def _options(*, as_service: bool) -> dict[str, Any]:
     return {"server_settings": settings} | ({"command_timeout": _COMMAND} if as_service else {})
 
 
-def engine(address: Address, pool: int, *, as_service: bool) -> AsyncEngine:
+def engine(address: Address, pool: int, *, as_service: bool, patient: bool = False) -> AsyncEngine:
     """Return SQLAlchemy's engine for an address; nothing is connected before its first use."""
 
     async def connect() -> asyncpg.Connection:
-        return await address.connect(**_options(as_service=as_service))
+        if as_service:
+            return await serving(address, patient=patient)
+        return await address.connect(**_options(as_service=False))
 
     return create_async_engine(
         "postgresql+asyncpg://",

@@ -35,10 +35,15 @@ _OVERLOADED: Final = (
         "the service is overloaded; try again in a few seconds",
     ),
 )
-# SQLSTATE classes and codes: 57014 cancelled by a timeout, 55P03 lock not available, 40001 and
-# 40P01 serialization and deadlock; 08 connection, 57 operator's intervention, 53 resources.
-_SLOW_CODES: Final = ("57014", "55P03", "40001", "40P01")
-_GONE_CLASSES: Final = ("08", "57", "53")
+# SQLSTATE classes and codes: 57014 cancelled by a timeout, 55P03 lock not available; 40001 and
+# 40P01 serialization and deadlock; 08 connection, 57 operator's intervention, 53 resources (disk
+# full among them), 58 input or output; 25006 a server that only reads, 25P03 and 25P04 a
+# transaction idle or open too long; 42501 no right.
+_SLOW_CODES: Final = ("57014", "55P03", "25P03", "25P04")
+_YIELDED_CODES: Final = ("40001", "40P01")
+_GONE_CLASSES: Final = ("08", "57", "53", "58")
+_READ_ONLY: Final = "25006"
+_NO_RIGHT: Final = "42501"
 _REFUSALS: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidPasswordError,
@@ -50,12 +55,20 @@ _REFUSALS: Final = (
 
 
 class DatabaseFailed(Exception):
-    """The database cannot serve: the code of the problem and what to do about it."""
+    """The database cannot serve: the code of the problem and what to do about it.
 
-    def __init__(self, code: str, text: Text) -> None:
+    `gave_way` tells that a transaction was taken back for another one: it may be tried again.
+    """
+
+    def __init__(self, code: str, text: Text, *, gave_way: bool = False) -> None:
         super().__init__(text.en)
         self.code = code
         self.text = text
+        self.gave_way = gave_way
+
+
+class NotYours(Exception):
+    """Row security refused to write a row: it belongs to a territory that is not the caller's."""
 
 
 class PoolExhausted(Exception):
@@ -87,8 +100,12 @@ def _raise_if_known(sqlstate: str | None, error: Exception) -> None:
     code = sqlstate or ""
     if code in _SLOW_CODES:
         raise DatabaseFailed(*_TOO_SLOW) from error
-    if code[:2] in _GONE_CLASSES:
+    if code in _YIELDED_CODES:
+        raise DatabaseFailed(*_TOO_SLOW, gave_way=True) from error
+    if code[:2] in _GONE_CLASSES or code == _READ_ONLY:
         raise DatabaseFailed(*UNAVAILABLE) from error
+    if code == _NO_RIGHT and "row-level security" in str(error):
+        raise NotYours from error
 
 
 @contextmanager

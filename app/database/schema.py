@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any, Final, TypeVar
 
@@ -15,7 +15,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
-from app.database import SCHEMA, SERVICE, Database
+from app.database import SCHEMA, SERVICE, Database, security
 from app.database.failures import DatabaseFailed
 from app.rules.errors import Text
 
@@ -73,6 +73,7 @@ async def check_service(database: Database) -> None:
     async with database.reading() as connection:
         rights = dict(await connection.fetchrow(_RIGHTS, SCHEMA, database.split) or {})
         unsafe = [row["name"] for row in await connection.fetch(_UNSAFE)]
+        unprotected = await security.faults(connection)
     if any(rights.values()):
         raise DatabaseFailed(
             "database-unusable",
@@ -93,6 +94,21 @@ async def check_service(database: Database) -> None:
                 "switch them on",
             ),
         )
+    if unprotected:
+        raise _unprotected(unprotected)
+
+
+def _unprotected(names: Sequence[str]) -> DatabaseFailed:
+    shown = ", ".join(names)
+    return DatabaseFailed(
+        "database-unusable",
+        Text(
+            f"bảo mật theo dòng của cơ sở dữ liệu thiếu hoặc đã bị sửa: {shown}; hãy chạy `ntm db "
+            "upgrade`, hoặc tạo lại các chính sách như trong migrations/versions",
+            f"the row security of the database is missing or was changed: {shown}; run `ntm db "
+            "upgrade`, or make the policies again as migrations/versions has them",
+        ),
+    )
 
 
 _RIGHTS: Final = """

@@ -19,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base
+from app.domain import audit
+from app.domain.audit import Act
 from app.domain.refusals import Absent, Complaint, Conflict, Forbidden, Refused, pointer
 from app.domain.territory import Caller, Territorial, Territories, visible_to
 from app.domain.unit_lookup import Found, by_ids
@@ -116,10 +118,12 @@ async def add(
     )
     session.add(client)
     await session.flush()
+    told = {"client": client.client_id, "scopes": client.scopes}
+    await _note(session, by, client, "client.added", told)
     return client, await _new_secret(session, client)
 
 
-async def add_secret(session: AsyncSession, client: Client) -> str:
+async def add_secret(session: AsyncSession, client: Client, by: Caller | None = None) -> str:
     """Add a second secret, so that the client can change over; raise Conflict at the third."""
     valid = await valid_secrets(session, client)
     if len(valid) >= MOST_SECRETS:
@@ -130,10 +134,13 @@ async def add_secret(session: AsyncSession, client: Client) -> str:
             f"{', '.join(one.prefix + '…' for one in valid)}); retire one first",
         )
         raise Conflict(Complaint("", "too-many-secrets", message))
+    await _note(session, by, client, "client.secret-added")
     return await _new_secret(session, client)
 
 
-async def retire_secret(session: AsyncSession, client: Client, number: int) -> None:
+async def retire_secret(
+    session: AsyncSession, client: Client, number: int, by: Caller | None = None
+) -> None:
     """End a secret; raise Absent when the client has no such valid one, Conflict for its last."""
     valid = await valid_secrets(session, client)
     chosen = next((one for one in valid if one.id == number), None)
@@ -150,6 +157,7 @@ async def retire_secret(session: AsyncSession, client: Client, number: int) -> N
         )
         raise Conflict(Complaint("/secret", "last-secret", message))
     chosen.retired_at = datetime.datetime.now(datetime.UTC)
+    await _note(session, by, client, "client.secret-retired")
 
 
 async def retire_older_secrets(session: AsyncSession, client: Client) -> int:
@@ -157,6 +165,7 @@ async def retire_older_secrets(session: AsyncSession, client: Client) -> int:
     older = (await valid_secrets(session, client))[:-1]
     for one in older:
         one.retired_at = datetime.datetime.now(datetime.UTC)
+        await _note(session, None, client, "client.secret-retired")
     return len(older)
 
 
@@ -171,9 +180,25 @@ async def valid_secrets(session: AsyncSession, client: Client) -> list[ClientSec
     return list(found)
 
 
-def revoke(client: Client) -> None:
+async def revoke(
+    session: AsyncSession, client: Client, by: Caller | None = None, reason: str | None = None
+) -> None:
     """End a client: from the next request on it is nobody."""
-    client.revoked_at = client.revoked_at or datetime.datetime.now(datetime.UTC)
+    if client.revoked_at is None:
+        client.revoked_at = datetime.datetime.now(datetime.UTC)
+        await _note(session, by, client, "client.revoked", reason=reason)
+
+
+async def _note(
+    session: AsyncSession,
+    by: Caller | None,
+    client: Client,
+    action: str,
+    told: Mapping[str, Any] | None = None,
+    reason: str | None = None,
+) -> None:
+    act = Act(action, client.place, told or {"client": client.client_id}, reason)
+    await audit.note_in(session, by, act)
 
 
 async def get(session: AsyncSession, caller: Caller, client_id: str) -> Client:
@@ -238,16 +263,27 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8")).digest()
 
 
+# A client that presents itself is visible to itself. Each statement first tells for whom it works,
+# then reads: OFFSET 0 keeps the planner from reading before it is told.
+_TOLD: Final = "WITH told AS MATERIALIZED (SELECT set_config('ntm.client', $1, true) AS client)"
 # The digest is looked up, not compared: what a caller could learn from timing is a digest's
 # neighbourhood, from which nobody finds a secret of 256 random bits.
-_LOGIN: Final = """
-SELECT c.client_id, c.scopes FROM client_secret s JOIN client c ON c.id = s.client_id
- WHERE s.digest = $1 AND c.client_id = $2 AND s.retired_at IS NULL AND c.revoked_at IS NULL
+_LOGIN: Final = f"""
+{_TOLD}
+SELECT found.* FROM told CROSS JOIN LATERAL (
+  SELECT c.scopes FROM client c JOIN client_secret s ON s.client_id = c.id
+   WHERE c.client_id = told.client AND c.revoked_at IS NULL
+     AND s.digest = $2 AND s.retired_at IS NULL OFFSET 0) found
 """
-_BY_ID: Final = """
-SELECT c.id, c.scopes, c.unit_id, u.level, r.revision
-  FROM client c JOIN unit u ON u.id = c.unit_id CROSS JOIN register r
- WHERE c.client_id = $1 AND c.revoked_at IS NULL
+_BY_ID: Final = f"""
+{_TOLD}
+SELECT found.* FROM told CROSS JOIN LATERAL (
+  SELECT c.id, c.scopes, c.unit_id, u.level, r.revision,
+         (SELECT array_agg(g.id ORDER BY g.id) FROM data_grant g
+           WHERE (g.to_client = c.client_id OR g.to_unit_id = c.unit_id)
+             AND g.revoked_at IS NULL AND g.until > now()) AS grants
+    FROM client c JOIN unit u ON u.id = c.unit_id CROSS JOIN register r
+   WHERE c.client_id = told.client AND c.revoked_at IS NULL OFFSET 0) found
 """
 
 
@@ -255,7 +291,7 @@ async def authenticate(
     connection: asyncpg.Connection, client_id: str, secret: str
 ) -> list[str] | None:
     """Return the scopes of the client whose secret this is, or None."""
-    row = await connection.fetchrow(_LOGIN, _digest(secret), client_id)
+    row = await connection.fetchrow(_LOGIN, client_id, _digest(secret))
     return None if row is None else list(row["scopes"])
 
 
@@ -264,10 +300,14 @@ async def recognise(
     known: Territories,
     client_id: str,
     scopes: Iterable[str],
-) -> Caller | None:
-    """Return the caller that a token speaks for, as the record says at this moment, or None."""
+) -> tuple[Caller, tuple[int, ...]] | None:
+    """Return the caller that a token speaks for, as the record says at this moment, or None.
+
+    Beside it the numbers of the grants that hold for it now.
+    """
     row: Any = await connection.fetchrow(_BY_ID, client_id)
     if row is None:
         return None
     territory = await known.of(connection, row["unit_id"], row["level"], row["revision"])
-    return Caller(row["id"], client_id, frozenset(scopes) & frozenset(row["scopes"]), territory)
+    held = frozenset(scopes) & frozenset(row["scopes"])
+    return Caller(row["id"], client_id, held, territory), tuple(row["grants"] or ())

@@ -16,13 +16,16 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base
+from app.database import Base, driver_in
+from app.domain import audit
+from app.domain.audit import Act
 from app.domain.refusals import Absent, Complaint, Conflict
 from app.domain.territory import (
     EVERYWHERE,
     Caller,
     Territorial,
     Territory,
+    place,
     reached,
     visible_to,
 )
@@ -95,16 +98,26 @@ class Attribute(msgspec.Struct, frozen=True):
     source: str
 
 
+async def follows(session: AsyncSession, unit: Found, attribute: Attribute) -> bool:
+    """Tell whether an area class would follow another record of it, and say something else."""
+    last = await _last(session, unit, attribute.name)
+    return last is not None and not _same(last, attribute)
+
+
+async def version(session: AsyncSession, unit: Found) -> str:
+    """Return the version of what is recorded of a commune.
+
+    Nobody else records anything of it until the transaction ends.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock(_RECORDING, unit.id)))
+    return str(await (await driver_in(session)).fetchval(f"SELECT {_VERSION}", unit.id))
+
+
 async def record_attribute(
     session: AsyncSession, caller: Caller, unit: Found, attribute: Attribute
 ) -> None:
     """Record an area class, unless the last record says the same already."""
-    last = await session.scalar(
-        select(UnitAttribute)
-        .where(UnitAttribute.unit_id == unit.id, UnitAttribute.name == attribute.name)
-        .order_by(UnitAttribute.id.desc())
-        .limit(1)
-    )
+    last = await _last(session, unit, attribute.name)
     if last is not None and _same(last, attribute):
         return
     session.add(
@@ -119,13 +132,18 @@ async def record_attribute(
         )
     )
     await session.flush()
+    told = {
+        "name": attribute.name, "value": attribute.value, "from": attribute.since,
+        "to": attribute.until,
+    }  # fmt: skip
+    await audit.note_in(session, caller, Act("attribute.recorded", place(unit), told))
 
 
 async def designate(
     session: AsyncSession, caller: Caller, unit: Found, given: dict[str, Any]
 ) -> None:
     """Record a designation; raise Conflict when the same decision is on record for the unit."""
-    await session.execute(select(func.pg_advisory_xact_lock(_DESIGNATING, unit.id)))
+    await session.execute(select(func.pg_advisory_xact_lock(_RECORDING, unit.id)))
     same = (
         select(Designation.id)
         .outerjoin(DesignationWithdrawal)
@@ -142,14 +160,19 @@ async def designate(
             f"{unit.named} has this decision for the model “{given['model']}” already",
         )
         raise Conflict(Complaint("/decision", "duplicate", message))
-    session.add(Designation(**_of(unit), **given, recorded_by=caller.id))
+    made = Designation(**_of(unit), **given, recorded_by=caller.id)
+    session.add(made)
     await session.flush()
+    await audit.note_in(
+        session, caller, Act("designation.recorded", made.place, {"designation": made.id})
+    )
 
 
 async def withdraw(session: AsyncSession, caller: Caller, number: int, reason: str) -> None:
     """Withdraw a designation; raise Absent outside the territory, Conflict the second time."""
     statement = visible_to(caller, Designation).where(Designation.id == number)
-    if (await session.scalars(statement)).one_or_none() is None:
+    designation = (await session.scalars(statement)).one_or_none()
+    if designation is None:
         message = Text(
             f"không có danh sách thí điểm số {number} trong địa bàn của bạn",
             f"there is no designation {number} in your territory",
@@ -164,6 +187,10 @@ async def withdraw(session: AsyncSession, caller: Caller, number: int, reason: s
     if withdrawn is None:
         message = Text("đã được rút trước đó", "it was withdrawn before")
         raise Conflict(Complaint("/id", "already-withdrawn", message))
+    told = {"designation": number}
+    await audit.note_in(
+        session, caller, Act("designation.withdrawn", designation.place, told, reason)
+    )
 
 
 # For each unit of a list; $1 is the day. An attribute's latest record for the day counts.
@@ -182,7 +209,14 @@ COMMUNE_COLUMNS: Final = """,
     AND NOT EXISTS (SELECT FROM designation_withdrawal w WHERE w.designation_id = g.id)
 ) AS designations
 """
-_DESIGNATING: Final = 7411  # the first half of an advisory lock: recording designations
+_RECORDING: Final = 7411  # the first half of an advisory lock: recording of one commune
+# What was recorded of the unit $1 so far, for whichever day: numbers of the last records.
+_VERSION: Final = """
+(SELECT coalesce(max(id), 0) FROM unit_attribute WHERE unit_id = $1) || '.' ||
+(SELECT coalesce(max(g.id), 0) || '.' || count(w.designation_id)
+   FROM designation g LEFT JOIN designation_withdrawal w ON w.designation_id = g.id
+  WHERE g.unit_id = $1)
+"""
 
 
 async def get(
@@ -190,7 +224,8 @@ async def get(
 ) -> dict[str, Any]:
     """Return the commune with this code or key on a day; raise Absent as `unit_lookup.get`."""
     row = await get_row(connection, place, on, pointer, COMMUNE_COLUMNS)
-    return shown(found(row, on), row)
+    now = await connection.fetchval(f"SELECT {_VERSION}", row["id"])
+    return shown(found(row, on), row) | {"version": now}
 
 
 _DESIGNATIONS: Final = f"""
@@ -248,6 +283,16 @@ async def designations(
         }
         for row in rows
     ]
+
+
+async def _last(session: AsyncSession, unit: Found, name: str) -> UnitAttribute | None:
+    found: UnitAttribute | None = await session.scalar(
+        select(UnitAttribute)
+        .where(UnitAttribute.unit_id == unit.id, UnitAttribute.name == name)
+        .order_by(UnitAttribute.id.desc())
+        .limit(1)
+    )
+    return found
 
 
 def shown(unit: Found, row: asyncpg.Record) -> dict[str, Any]:

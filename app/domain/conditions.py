@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from app.domain.territory import Territory
+from app.domain.territory import EVALUATIONS, VALUES, Grant, Sight, Territory
+
+# The column by which a grant can be narrowed.
+_NAMED_BY: Final = {VALUES: "indicator", EVALUATIONS: "ruleset"}
 
 
 class Conditions:
@@ -25,12 +28,28 @@ class Conditions:
 
     def within(self, territory: Territory | None, row: str) -> None:
         """Add the condition that a row lies in a territory, where there is one."""
-        if territory is None or territory.nation:
+        if territory is not None and not territory.nation:
+            self._all.append(f"({self._lies(territory, row)})")
+
+    def seen(self, sight: Sight, row: str) -> None:
+        """Add the condition that a row lies in the caller's own territory or a grant opens it."""
+        if sight.own.nation:
             return
+        opened = (self._opened(one, sight, row) for one in sight.grants)
+        self._all.append(f"({' OR '.join([self._lies(sight.own, row), *opened])})")
+
+    def _opened(self, grant: Grant, sight: Sight, row: str) -> str:
+        lies, named = f"({self._lies(grant.territory, row)})", grant.named(sight.resource)
+        if named is None:
+            return lies
+        column, codes = _NAMED_BY[sight.resource], self.mark(sorted(named))
+        return f"({lies} AND {row}.{column} = ANY({codes}::text[]))"
+
+    def _lies(self, territory: Territory, row: str) -> str:
         _, *arrays = territory.arrays()
         columns = zip(("unit_id", "district_id", "province_id"), arrays, strict=True)
         found = [f"{row}.{name} = ANY({self.mark(ids)}::int[])" for name, ids in columns if ids]
-        self._all.append(f"({' OR '.join(found)})")
+        return " OR ".join(found)
 
     def __str__(self) -> str:
         return " AND ".join(self._all) or "true"

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from app.domain import territory, unit_lookup, unit_periods
-from app.domain.territory import Lying, Territory
+from app.domain.territory import Lying, Sight, Territory
 from app.domain.unit_lookup import is_key
 from app.domain.unit_periods import EVER, Meant
 from app.rules.period import Period
@@ -37,10 +37,10 @@ class Narrowed(msgspec.Struct, frozen=True):
         return None if self.unit is None else (self.unit,)
 
 
-async def narrow(connection: asyncpg.Connection, visible: Territory, wanted: Narrowing) -> Narrowed:
+async def narrow(connection: asyncpg.Connection, visible: Sight, wanted: Narrowing) -> Narrowed:
     """Return the units meant; raise Absent or Refused where a code means none or several.
 
-    A single unit must lie in the caller's territory; `under` reaches what the unit descends from.
+    Something of a single unit must be visible; `under` reaches what the unit descends from.
     """
     unit = under = None
     if wanted.unit is not None:

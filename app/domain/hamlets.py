@@ -10,7 +10,10 @@ import asyncpg
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain import audit
+from app.domain.audit import Act
 from app.domain.refusals import Complaint, Conflict, Refused
+from app.domain.territory import Caller, place
 from app.domain.unit_lookup import Found
 from app.domain.units import Register, Unit, UnitVersion
 from app.domain.vietnamese import loose_key, name_key, search_key, sort_key, split_type
@@ -19,6 +22,7 @@ from app.rules.errors import Text
 
 async def add(
     session: AsyncSession,
+    caller: Caller | None,
     commune: Found,
     code: str,
     name: str,
@@ -69,6 +73,7 @@ async def add(
         for version in versions
     ]
     await session.execute(insert(UnitVersion), rows)
+    await audit.note_in(session, caller, Act("hamlet.entered", place(commune), {"hamlet": key}))
     return unit.id
 
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 import datetime
 from typing import Final
 
-import asyncpg
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, func, text
+from sqlalchemy import BigInteger, Identity, Index, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, Database
 
+OPERATOR: Final = "ntm"  # who is shown for what the operator recorded by command
+
 
 class Recording(Base):
-    """One act of writing, committed as a whole; without `recorded_by` it was the operator's."""
+    """One act of writing, committed as a whole; its author is a client, or the operator."""
 
     __tablename__ = "recording"
     __table_args__ = (
@@ -27,11 +28,10 @@ class Recording(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     recorded_at: Mapped[datetime.datetime] = mapped_column(server_default=func.clock_timestamp())
-    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("client.id"))
+    author: Mapped[str] = mapped_column(String(collation="C"), server_default=OPERATOR)
     position: Mapped[int | None] = mapped_column(BigInteger, unique=True)
 
 
-OPERATOR: Final = "ntm"  # who is shown for what the operator recorded by command
 _WAITING: Final = "SELECT EXISTS (SELECT FROM recording WHERE position IS NULL)"
 _NUMBERING: Final = 7412  # the advisory lock of the one who numbers
 _NUMBER: Final = """
@@ -52,8 +52,3 @@ async def number(database: Database) -> None:
         # Two statements: the second must see what the holder of the lock before us committed.
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _NUMBERING)
         await connection.execute(_NUMBER)
-
-
-def author(row: asyncpg.Record) -> str:
-    """Return who recorded something: the id of a client, or the operator."""
-    return str(row["recorded_by"] or OPERATOR)

@@ -15,9 +15,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Integer
 
+from app.database import Context
 from app.domain.refusals import Absent, Complaint
 from app.domain.unit_lookup import with_predecessors
 from app.rules.errors import Text
+
+Place = tuple[int, int | None, int | None]  # a unit, its district, its province
 
 
 class Territorial:
@@ -26,6 +29,11 @@ class Territorial:
     unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
     district_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"), index=True)
     province_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"), index=True)
+
+    @property
+    def place(self) -> Place:
+        """Where the row lies."""
+        return self.unit_id, self.district_id, self.province_id
 
 
 Row = TypeVar("Row", bound=Territorial)
@@ -55,6 +63,11 @@ class Lying(Protocol):
         ...
 
 
+def place(unit: Lying) -> Place:
+    """Return where a unit lies."""
+    return unit.id, unit.district_id, unit.province_id
+
+
 class Territory(msgspec.Struct, frozen=True):
     """The ids a territory reaches; `nation` reaches everything."""
 
@@ -65,11 +78,16 @@ class Territory(msgspec.Struct, frozen=True):
 
     def reaches(self, unit: Lying) -> bool:
         """Tell whether a unit lies in the territory."""
+        return self.holds(place(unit))
+
+    def holds(self, where: Place) -> bool:
+        """Tell whether a place lies in the territory."""
+        unit, district, province = where
         return (
             self.nation
-            or unit.id in self.units
-            or unit.district_id in self.districts
-            or unit.province_id in self.provinces
+            or unit in self.units
+            or district in self.districts
+            or province in self.provinces
         )
 
     def require(self, unit: Lying, pointer: str = "/code") -> None:
@@ -106,13 +124,73 @@ _NOTHING: Final[frozenset[int]] = frozenset()
 EVERYWHERE: Final = Territory(True, _NOTHING, _NOTHING, _NOTHING)
 
 
+VALUES: Final = "values"
+EVALUATIONS: Final = "evaluations"
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What a grant opens for reading: resources of a territory, all of them or what is named."""
+
+    id: int
+    resources: frozenset[str]
+    territory: Territory
+    rulesets: frozenset[str] | None = None
+    indicators: frozenset[str] | None = None
+
+    def named(self, resource: str) -> frozenset[str] | None:
+        """Return the rulesets of the evaluations, or indicators of the values; None means all."""
+        return self.rulesets if resource == EVALUATIONS else self.indicators
+
+
+class Sight(msgspec.Struct, frozen=True):
+    """What a caller sees of one resource: its own territory, and what grants open."""
+
+    own: Territory
+    resource: str = ""
+    grants: tuple[Grant, ...] = ()
+
+    def require(self, unit: Lying, pointer: str = "/unit") -> None:
+        """Raise Absent unless something of a unit can be seen."""
+        if not any(one.territory.reaches(unit) for one in self.grants):
+            self.own.require(unit, pointer)
+
+
+class Official(msgspec.Struct, frozen=True):
+    """Who acts behind a client, as the client states it: no name, a number, office, position."""
+
+    id: str
+    office: str
+    position: str
+
+
 class Caller(msgspec.Struct, frozen=True):
-    """Who is calling: a client, what it may do and where."""
+    """Who is calling: a client, what it may do and where, and in which request."""
 
     id: int
     client_id: str
     scopes: frozenset[str]
     territory: Territory
+    grants: tuple[Grant, ...] = ()
+    request_id: str | None = None
+    official: Official | None = None
+
+    def sight(self, resource: str) -> Sight:
+        """Return what the caller sees of a resource."""
+        opened = (one for one in self.grants if resource in one.resources)
+        return Sight(self.territory, resource, tuple(opened))
+
+    def context(self) -> Context:
+        """Return whose rows the caller's transactions reach."""
+        reached = self.territory
+        _, units, districts, provinces = reached.arrays()
+        return Context(
+            client=self.client_id,
+            nation=reached.nation,
+            units=tuple(units),
+            districts=tuple(districts),
+            provinces=tuple(provinces),
+            grants=tuple(one.id for one in self.grants),
+        )
 
 
 def visible_to(caller: Caller, rows: type[Row]) -> Select[Row]:

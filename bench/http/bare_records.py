@@ -27,7 +27,7 @@ from bench.http.records import RULESET
 router = APIRouter()
 
 UNIT: Final = f"SELECT {COLUMNS} {COMMUNE_COLUMNS} {SOURCE} AND u.id = ANY($2::int[])"
-ACT: Final = "INSERT INTO recording (recorded_by) VALUES (1) RETURNING id"
+ACT: Final = "INSERT INTO recording (author) VALUES ('bare') RETURNING id"
 STORED: Final = """
 SELECT ruleset, digest, period, outcome, leaves, unit, inputs, verdict, software
   FROM evaluation WHERE ruleset = $1 ORDER BY id LIMIT 1

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.cli.clients import make
-from app.database import Database
+from app.database import EVERYTHING, Database
 from app.main import prepare
 from app.settings import Settings
 
@@ -56,7 +56,7 @@ def services(folder: Path) -> Iterator[tuple[Service, Service]]:
 
 async def _prepared(database: Database) -> dict[str, Any]:
     await prepare(database, lambda *_: None)
-    made = await make(database, "bench", "VN", ["read", "values:write"])
+    made = await make(database.acting_for(EVERYTHING), "bench", "VN", ["read", "values:write"])
     await database.disconnect()
     return made
 

@@ -124,7 +124,7 @@ async def _enter_hamlets(database: Database) -> None:
             async with database.transaction() as session:
                 for number in range(1, _HAMLETS_EACH + 1):
                     code, name = f"{place}-{number:02}", f"Ấp giả định {number}"
-                    await hamlets.add(session, commune, code, name, "ap", first_day)
+                    await hamlets.add(session, None, commune, code, name, "ap", first_day)
 
 
 async def _placed(

@@ -9,7 +9,7 @@ import asyncpg
 
 from app.domain.evaluations import reading, showing
 from app.domain.ruleset_snapshots import Snapshots
-from app.domain.territory import Territory
+from app.domain.territory import Sight
 from app.rules.comparison import CAUSE_LABELS, CriterionDifference, Side, compare
 
 _COMPARED = ("outcome", "reasons", "observed", "required", "gap")
@@ -18,7 +18,7 @@ _COMPARED = ("outcome", "reasons", "observed", "required", "gap")
 async def compared(
     connection: asyncpg.Connection,
     snapshots: Snapshots,
-    visible: Territory,
+    visible: Sight,
     ids: tuple[int, int],
     language: str,
 ) -> dict[str, Any]:

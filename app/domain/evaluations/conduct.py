@@ -10,13 +10,15 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from app.domain import audit
+from app.domain.audit import Act
 from app.domain.evaluations import on_record
 from app.domain.previews import check_level, known_ruleset
 from app.domain.recordings import OPERATOR
 from app.domain.refusals import Complaint, Refused
 from app.domain.ruleset_snapshots import keep
 from app.domain.scope import OUT
-from app.domain.territory import Caller, Territory, outside
+from app.domain.territory import Caller, Territory, outside, place
 from app.domain.unit_periods import Entity, Meant, Unclear, resolve
 from app.rules.errors import Text
 from app.rules.period import Period
@@ -144,7 +146,7 @@ def _out_of_scope(entry: Entry, unit: Entity) -> Text:
 
 _STORE: Final = """
 WITH act AS (
-  INSERT INTO recording (recorded_by) VALUES ($1) RETURNING id, recorded_at
+  INSERT INTO recording (author) VALUES ($1) RETURNING id, recorded_at
 )
 INSERT INTO evaluation (recording_id, unit_id, district_id, province_id, ruleset, digest, period,
                         outcome, leaves, unit, inputs, verdict, software)
@@ -174,7 +176,7 @@ async def store(
         await keep(connection, entry)
     rows = await connection.fetch(
         _STORE,
-        caller.id if caller else None,
+        caller.client_id if caller else OPERATOR,
         entry.ruleset.ruleset,
         entry.compiled.digest,
         conducted[0].judgement.period,
@@ -189,6 +191,11 @@ async def store(
         [canonical(one.judgement) for one in conducted],
     )
     stored = {row["unit_id"]: row for row in rows}
+    acts = [
+        Act("evaluation.conducted", place(one.unit), {"evaluation": stored[one.unit.id]["id"]})
+        for one in conducted
+    ]
+    await audit.note(connection, caller, acts)
     by = caller.client_id if caller else OPERATOR
     return [
         Kept(stored[one.unit.id]["id"], one, stored[one.unit.id]["recorded_at"], by)

@@ -11,7 +11,7 @@ import msgspec
 from app.domain.evaluations import reading
 from app.domain.refusals import Complaint, Refused
 from app.domain.ruleset_snapshots import Snapshots
-from app.domain.territory import Territory
+from app.domain.territory import Sight
 from app.rules.errors import Text
 from app.rules.evaluate import Compiled
 from app.rules.facts import Given, Recorded, bare, printable
@@ -41,7 +41,7 @@ class Counted(msgspec.Struct, frozen=True):
 async def counted(
     connection: asyncpg.Connection,
     snapshots: Snapshots,
-    visible: Territory,
+    visible: Sight,
     id_: int,
     criterion: str,
 ) -> Counted:

@@ -14,7 +14,7 @@ from app.domain.conditions import Conditions
 from app.domain.refusals import Absent, Complaint, Conflict
 from app.domain.ruleset_snapshots import Snapshots, Version
 from app.domain.ruleset_snapshots import damaged as ruleset_damaged
-from app.domain.territory import Territory
+from app.domain.territory import Sight, Territory
 from app.rules.errors import Text
 from app.rules.stored import read_judgement
 from app.rules.verdict import Judgement
@@ -23,7 +23,7 @@ from app.rules.verdict import Judgement
 class Wanted(msgspec.Struct, frozen=True):
     """Which verdicts: those that fit everything that is given, within what the caller may see."""
 
-    visible: Territory
+    visible: Sight
     units: tuple[int, ...] | None = None
     under: Territory | None = None
     ruleset: str | None = None
@@ -34,7 +34,7 @@ class Wanted(msgspec.Struct, frozen=True):
     def conditions(self) -> Conditions:
         """Return the conditions on evaluations."""
         found = Conditions()
-        found.within(self.visible, "e")
+        found.seen(self.visible, "e")
         found.within(self.under, "e")
         if self.units is not None:
             found.add("e.unit_id = ANY({}::int[])", list(self.units))
@@ -52,20 +52,19 @@ NOT EXISTS (SELECT FROM evaluation l WHERE l.unit_id = e.unit_id AND l.ruleset =
 """
 _SOURCE: Final = """
   FROM evaluation e JOIN recording r ON r.id = e.recording_id
-  LEFT JOIN client ON client.id = r.recorded_by
 """
 _COLUMNS: Final = """
 e.id, e.unit_id, e.ruleset, e.digest, e.period, e.unit, e.leaves, e.verdict, e.software,
-r.recorded_at, client.client_id AS recorded_by
+r.recorded_at, r.author
 """
 
 
 async def get(
-    connection: asyncpg.Connection, visible: Territory, id_: int, more_columns: str = ""
+    connection: asyncpg.Connection, visible: Sight, id_: int, more_columns: str = ""
 ) -> asyncpg.Record:
     """Return the row of an evaluation; raise Absent."""
     where = Conditions()
-    where.within(visible, "e")
+    where.seen(visible, "e")
     where.add("e.id = {}", id_)
     row = await connection.fetchrow(
         f"SELECT {_COLUMNS} {more_columns} {_SOURCE} WHERE {where}", *where.parameters

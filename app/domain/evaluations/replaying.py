@@ -11,7 +11,7 @@ import msgspec
 from app.domain.evaluations import reading
 from app.domain.refusals import Complaint, Conflict, pointer
 from app.domain.ruleset_snapshots import Snapshots, damaged, is_intact
-from app.domain.territory import Territory
+from app.domain.territory import Sight
 from app.domain.values import fact_of
 from app.rules.errors import Text
 from app.rules.evaluate import Compiled
@@ -24,14 +24,16 @@ _ON_RECORD: Final = "SELECT * FROM value WHERE id = ANY($1::bigint[])"
 
 
 async def replay(
-    connection: asyncpg.Connection, snapshots: Snapshots, visible: Territory, id_: int
+    connection: asyncpg.Connection, snapshots: Snapshots, visible: Sight, id_: int
 ) -> list[Difference]:
     """Return where a verdict on record differs from one judged anew; nothing: it is the same.
 
     Judged from the stored inputs by the stored ruleset. The inputs are compared with the values
     they were read from as well: those never change, so that a difference is an alteration.
     """
-    row = await reading.get(connection, visible, id_, ", e.inputs, e.outcome")
+    row = await reading.get(
+        connection, visible, id_, ", e.inputs, e.outcome, e.district_id, e.province_id"
+    )
     stored = reading.judgement(row)
     if stored.semantics != SEMANTICS:
         raise _other_semantics(stored.semantics)
@@ -47,7 +49,9 @@ async def replay(
         found += differences(_columns(row), _told(now))
         key = await connection.fetchval("SELECT key FROM unit WHERE id = $1", row["unit_id"])
         found += differences(_unit(row), _judged_unit(key, inputs))
-    return found + await _altered(connection, row["unit_id"], inputs)
+    lies = row["unit_id"], row["district_id"], row["province_id"]
+    own = visible.own.holds(lies)
+    return found + await _altered(connection, row["unit_id"], inputs, all_seen=own)
 
 
 def _unit(row: asyncpg.Record) -> dict[str, Any]:
@@ -92,8 +96,13 @@ def _plain(compiled: Compiled, judgement: Judgement) -> Any:
     return msgspec.json.decode(msgspec.json.encode(document))
 
 
-async def _altered(connection: asyncpg.Connection, unit: int, inputs: Inputs) -> list[Difference]:
-    """Return where the inputs say something else than the values they were read from."""
+async def _altered(
+    connection: asyncpg.Connection, unit: int, inputs: Inputs, *, all_seen: bool
+) -> list[Difference]:
+    """Return where the inputs say something else than the values they were read from.
+
+    Who reads by a grant does not see every value: those are left out, where others are missing.
+    """
     rested = [
         (place, given)
         for place, given in _facts(inputs)
@@ -104,6 +113,8 @@ async def _altered(connection: asyncpg.Connection, unit: int, inputs: Inputs) ->
     found: list[Difference] = []
     for place, given in rested:
         row = known.get(given.value_id)
+        if row is None and not all_seen:
+            continue
         of_unit = place[1] == "facts"  # else of one of its members
         if row and (row["indicator"] != place[-1] or of_unit != (row["unit_id"] == unit)):
             row = None  # the value of something else

@@ -16,7 +16,6 @@ import msgspec
 
 from app.domain.evaluations import reading
 from app.domain.evaluations.conduct import SOFTWARE, Kept
-from app.domain.recordings import author
 from app.domain.refusals import Conflict
 from app.domain.ruleset_snapshots import Snapshots
 from app.rules.evaluate import Compiled
@@ -33,7 +32,7 @@ def document(compiled: Compiled, row: asyncpg.Record, language: str, texts: bool
     with reading.undamaged(row["id"]):
         unit = msgspec.json.decode(row["unit"], type=dict[str, Any])
         verdict = explain(compiled, read_judgement(row["verdict"]), unit, language, texts)
-    return _headed(row["id"], row["recorded_at"], author(row), row["software"], verdict)
+    return _headed(row["id"], row["recorded_at"], row["author"], row["software"], verdict)
 
 
 @lru_cache(maxsize=256)
@@ -47,7 +46,7 @@ def _encoded(
 
 def encoded(compiled: Compiled, row: asyncpg.Record, language: str, texts: bool) -> bytes:
     """Return `document` as JSON."""
-    head = (row["id"], row["recorded_at"], author(row), row["software"])
+    head = (row["id"], row["recorded_at"], row["author"], row["software"])
     with reading.undamaged(row["id"]):
         return _encoded(compiled, head, row["unit"], row["verdict"], language, texts)
 
@@ -80,7 +79,7 @@ async def summarised(
 
 def _in_short(compiled: Compiled, row: asyncpg.Record, language: str) -> msgspec.Raw:
     """Return a verdict without its criteria as JSON, remembered like a whole one."""
-    head = (row["id"], row["recorded_at"], author(row), row["software"])
+    head = (row["id"], row["recorded_at"], row["author"], row["software"])
     with reading.undamaged(row["id"]):
         return _summary(compiled, head, row["unit"], row["leaves"], row["verdict"], language)
 

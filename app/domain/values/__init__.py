@@ -16,7 +16,6 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base
-from app.domain.recordings import author
 from app.rules.facts import Fact, Percent, Ratio
 
 REPORTED: Final = "reported"
@@ -143,19 +142,23 @@ def fact_of(row: asyncpg.Record | Mapping[str, Any]) -> Fact:
 # What a value is shown with; `v` is the value. The unit is called as it was within the period.
 SHOWN_COLUMNS: Final = """
 v.id, v.period, v.indicator, v.truth, v.counted, v.numerator, v.denominator, v.percent, v.codes,
-v.source, v.measured_on, v.note, v.unit_id, r.recorded_at, client.client_id AS recorded_by,
+v.source, v.measured_on, v.note, v.unit_id, v.district_id, v.province_id, r.recorded_at, r.author,
 u.key AS unit_key, u.level AS unit_level, n.code AS unit_code, n.type AS unit_type,
 n.name AS unit_name
 """
 SHOWN_JOINS: Final = """
   JOIN recording r ON r.id = v.recording_id
-  LEFT JOIN client ON client.id = r.recorded_by
   JOIN unit u ON u.id = v.unit_id
   CROSS JOIN LATERAL (
     SELECT w.code, w.type, w.name FROM unit_version w
      WHERE w.unit_id = v.unit_id AND (w.valid_from IS NULL OR w.valid_from <= v.period_last)
      ORDER BY w.valid_from DESC NULLS LAST LIMIT 1) n
 """
+
+
+def version(number: int, status: str) -> str:
+    """Return the version of a value: which one it is, and whether something happened to it."""
+    return f"{number}.{int(status != REPORTED)}"
 
 
 def shown(row: asyncpg.Record, status: str) -> dict[str, Any]:
@@ -175,7 +178,8 @@ def shown(row: asyncpg.Record, status: str) -> dict[str, Any]:
         "source": row["source"],
         "measured_on": row["measured_on"],
         "note": row["note"],
+        "version": version(row["id"], status),
         "status": status,
         "recorded_at": row["recorded_at"],
-        "by": author(row),
+        "by": row["author"],
     }

@@ -9,8 +9,7 @@ import asyncpg
 import msgspec
 
 from app.domain.conditions import Conditions
-from app.domain.recordings import OPERATOR
-from app.domain.territory import Territory
+from app.domain.territory import Sight, Territory
 from app.domain.values import SHOWN_COLUMNS, SHOWN_JOINS, SUPERSEDED, shown
 from app.domain.values.recording import absent
 
@@ -18,7 +17,7 @@ from app.domain.values.recording import absent
 class Wanted(msgspec.Struct, frozen=True):
     """Which values: those that fit everything that is given, within what the caller may see."""
 
-    visible: Territory
+    visible: Sight
     units: tuple[int, ...] | None = None
     under: Territory | None = None
     indicator: str | None = None
@@ -28,7 +27,7 @@ class Wanted(msgspec.Struct, frozen=True):
     def conditions(self, row: str) -> Conditions:
         """Return the conditions on rows that have the columns of a value."""
         found = Conditions()
-        found.within(self.visible, row)
+        found.seen(self.visible, row)
         found.within(self.under, row)
         if self.units is not None:
             found.add(row + ".unit_id = ANY({}::int[])", list(self.units))
@@ -131,11 +130,11 @@ SELECT change.position, {SHOWN_COLUMNS}, {_STATUS} AS status
 
 
 async def get(
-    connection: asyncpg.Connection, visible: Territory, id_: int
+    connection: asyncpg.Connection, visible: Sight, id_: int
 ) -> tuple[asyncpg.Record, dict[str, Any]]:
     """Return a value, as a row and as it is shown; raise Absent."""
     where = Conditions()
-    where.within(visible, "v")
+    where.seen(visible, "v")
     where.add("v.id = {}", id_)
     row = await connection.fetchrow(
         f"SELECT {SHOWN_COLUMNS}, {_STATUS} AS status FROM value v {SHOWN_JOINS} WHERE {where}",
@@ -158,9 +157,8 @@ class Event(msgspec.Struct, frozen=True):
 _HISTORY: Final = f"""
 SELECT {SHOWN_COLUMNS}, {_STATUS} AS status,
        (SELECT json_agg(json_build_object('status', e.status, 'reason', e.reason, 'at',
-                 a.recorded_at, 'by', coalesce(b.client_id, '{OPERATOR}')) ORDER BY e.id)::text
+                 a.recorded_at, 'by', a.author) ORDER BY e.id)::text
           FROM value_event e JOIN recording a ON a.id = e.recording_id
-          LEFT JOIN client b ON b.id = a.recorded_by
          WHERE e.value_id = v.id) AS events
   FROM value v {SHOWN_JOINS}
  WHERE v.unit_id = $1 AND v.indicator = $2 AND v.period = $3 AND v.id > $4

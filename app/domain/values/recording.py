@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
 import msgspec
 
+from app.domain import audit
+from app.domain.audit import Act
 from app.domain.recordings import OPERATOR
 from app.domain.refusals import Absent, Complaint, Conflict
-from app.domain.territory import Caller
-from app.domain.values import FACT_COLUMNS, REPORTED, columns_of, fact_of
+from app.domain.territory import Caller, Place, place
+from app.domain.values import FACT_COLUMNS, REPORTED, columns_of, fact_of, version
 from app.domain.values.entries import Placed
 from app.rules.errors import Text
 
@@ -41,6 +43,7 @@ class Stored(msgspec.Struct, frozen=True):
             "source": entry.source,
             "measured_on": entry.measured_on,
             "note": entry.note,
+            "version": version(self.id, REPORTED),
             "status": REPORTED,
             "recorded_at": self.recorded_at,
             "by": self.by,
@@ -52,7 +55,7 @@ class Stored(msgspec.Struct, frozen=True):
 # follows is read from the row of the key, which is held: so it is the last one that was committed.
 _RECORD: Final = """
 WITH act AS (
-  INSERT INTO recording (recorded_by) VALUES ($1) RETURNING id, recorded_at
+  INSERT INTO recording (author) VALUES ($1) RETURNING id, recorded_at
 ), stored AS (
   INSERT INTO value (recording_id, unit_id, district_id, province_id, indicator, period,
                      period_first, period_last, truth, counted, numerator, denominator, percent,
@@ -102,12 +105,21 @@ async def record(
     """Put values on record as one act; without a caller it is the operator's."""
     if not placed:
         return []
-    rows = await connection.fetch(_RECORD, caller.id if caller else None, *_columns(placed))
-    stored = {(row["unit_id"], row["indicator"], row["period"]): row for row in rows}
     by = caller.client_id if caller else OPERATOR
+    rows = await connection.fetch(_RECORD, by, *_columns(placed))
+    stored = {(row["unit_id"], row["indicator"], row["period"]): row for row in rows}
+    await audit.note(connection, caller, _acts(placed, stored))
     return [
         Stored(stored[one.key]["id"], one, stored[one.key]["recorded_at"], by) for one in placed
     ]
+
+
+def _acts(placed: Sequence[Placed], stored: Mapping[Key, asyncpg.Record]) -> list[Act]:
+    """Return what was done, unit by unit: which values were recorded."""
+    values: dict[Place, list[int]] = {}
+    for one in placed:
+        values.setdefault(place(one.unit), []).append(stored[one.key]["id"])
+    return [Act("values.recorded", where, {"values": ids}) for where, ids in values.items()]
 
 
 async def record_in_parts(
@@ -141,6 +153,28 @@ def _columns(placed: Sequence[Placed]) -> list[list[Any]]:
         [one.entry.measured_on for one in placed],
         [one.entry.note for one in placed],
     ]
+
+
+_HOLD: Final = """
+SELECT FROM current_value WHERE unit_id = $1 AND indicator = $2 AND period = $3 FOR UPDATE
+"""
+_FOLLOWED: Final = """
+SELECT followed_id IS NOT NULL FROM current_value
+ WHERE unit_id = $1 AND indicator = $2 AND period = $3
+"""
+
+
+async def hold(connection: asyncpg.Connection, placed: Placed) -> None:
+    """Let nobody else follow or retract what an entry would follow, until the transaction ends.
+
+    The next statement sees what whoever held it before has committed.
+    """
+    await connection.execute(_HOLD, *placed.key)
+
+
+async def has_followed(connection: asyncpg.Connection, placed: Placed) -> bool:
+    """Tell whether an entry just recorded follows another one: somebody was faster."""
+    return bool(await connection.fetchval(_FOLLOWED, *placed.key))
 
 
 _CURRENT: Final = """
@@ -181,7 +215,7 @@ WITH gone AS (
    WHERE unit_id = $1 AND indicator = $2 AND period = $3 AND value_id = $4 AND status = 'reported'
   RETURNING value_id, unit_id, district_id, province_id
 ), act AS (
-  INSERT INTO recording (recorded_by) SELECT $5 FROM gone RETURNING id
+  INSERT INTO recording (author) SELECT $5 FROM gone RETURNING id
 )
 INSERT INTO value_event (recording_id, value_id, status, reason, unit_id, district_id, province_id)
 SELECT act.id, value_id, 'retracted', $6, unit_id, district_id, province_id FROM gone, act
@@ -194,7 +228,7 @@ async def retract(
 ) -> None:
     """Retract the current value; raise Conflict where it was followed or retracted already."""
     given = [value[name] for name in ("unit_id", "indicator", "period", "id")]
-    done = await connection.fetchval(_RETRACT, *given, caller.id, reason)
+    done = await connection.fetchval(_RETRACT, *given, caller.client_id, reason)
     if done is None:
         message = Text(
             "số liệu này đã được thay hoặc đã được rút; xem lịch sử tại "
@@ -203,6 +237,10 @@ async def retract(
             f"/v1/values/{value['id']}/history",
         )
         raise Conflict(Complaint("/id", "not-current", message))
+    where = (value["unit_id"], value["district_id"], value["province_id"])
+    await audit.note(
+        connection, caller, [Act("value.retracted", where, {"value": value["id"]}, reason)]
+    )
 
 
 def absent(id_: int) -> Absent:

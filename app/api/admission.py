@@ -1,0 +1,204 @@
+"""Admission: so many requests are worked on at once, and nobody queues for long.
+
+Controlled delay (B. Maurer, Fail at Scale, ACM Queue 2015): usually a request may wait a little;
+when the queue has not been empty for a while, the service is overloaded and waiting helps nobody:
+whoever is not served at once is told so at once, and what is admitted stays fast.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import quote
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.answers import json_bytes, manners
+from app.api.deps import TOKEN_PATH
+from app.api.language import preferred
+from app.api.problems import PROBLEMS, Problem
+from app.rules.errors import Text
+
+_HEALTH: Final = frozenset({"/livez", "/readyz", "/metrics"})  # answered however busy it is
+_OVERLOADED: Final = Text(
+    "dịch vụ đang quá tải; hãy thử lại sau ít giây",
+    "the service is overloaded; try again in a few seconds",
+)
+_RETRY: Final = {"retry-after": "1"}
+
+
+class Gate:
+    """Lets so many in at once; others wait in a queue that is bounded in length and in time."""
+
+    def __init__(
+        self,
+        limit: int,
+        *,
+        patience: float = 0.040,
+        haste: float = 0.005,
+        standing: float = 0.100,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limit, self.running = limit, 0
+        self.patience, self._haste, self._standing = patience, haste, standing
+        self._clock = clock
+        self._queue: deque[asyncio.Future[bool]] = deque()  # not empty only while all are running
+        self._emptied = clock()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many wait at this moment."""
+        return len(self._queue)
+
+    async def enter(self) -> bool:
+        """Wait for a place; tell whether there is one. Who got one gives it back by `leave`."""
+        if self.running < self.limit:
+            self.running += 1
+            return True
+        if not self._queue:
+            self._emptied = self._clock()
+        if len(self._queue) >= 16 * self.limit:
+            return False
+        loop = asyncio.get_running_loop()
+        place: asyncio.Future[bool] = loop.create_future()
+        timer = loop.call_later(self._longest_wait(), _give_up, place)
+        self._queue.append(place)
+        try:
+            return await place
+        except asyncio.CancelledError:
+            if not place.cancelled() and place.result():
+                self.leave()  # it was given in the same moment
+            raise
+        finally:
+            timer.cancel()
+            if place in self._queue:
+                self._queue.remove(place)
+
+    def leave(self) -> None:
+        """Give the place to whoever has waited longest, or back."""
+        while self._queue:
+            place = self._queue.popleft()
+            if not place.done():
+                place.set_result(True)
+                return
+        self.running -= 1
+
+    def _longest_wait(self) -> float:
+        overloaded = self._clock() - self._emptied > self._standing
+        return self._haste if overloaded else self.patience
+
+
+def _give_up(place: asyncio.Future[bool]) -> None:
+    if not place.done():
+        place.set_result(False)
+
+
+class Admission:
+    """Serve a request when there is room for it; answer 503 `overloaded` otherwise."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self.app, self._gate = app, gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve or refuse; health and preflights need no room."""
+        if scope["type"] != "http" or scope["method"] == "OPTIONS" or scope["path"] in _HEALTH:
+            await self.app(scope, receive, send)
+        elif await self._gate.enter():
+            place = _Place(self._gate, receive, send)
+            try:
+                await self.app(scope, place.receive, place.send)
+            finally:
+                place.leave()
+        else:
+            await _refuse(scope, send)
+
+
+class _Place:
+    """The room of one request; it is not occupied while the caller is slow to send or to read."""
+
+    def __init__(self, gate: Gate, receive: Receive, send: Send) -> None:
+        self._gate, self._receive, self._send = gate, receive, send
+        self._held, self._whole = True, False
+        self._until: float | None = None
+
+    def leave(self) -> None:
+        """Give the place back; once is enough."""
+        if self._held:
+            self._held = False
+            self._gate.leave()
+
+    async def receive(self) -> Message:
+        """Receive a part of the body; who lets us wait for it makes room for others meanwhile."""
+        if self._whole:
+            return await self._receive()
+        loop = asyncio.get_running_loop()
+        if self._until is None:  # all parts together, so that drops do not hold it either
+            self._until = loop.time() + self._gate.patience
+        timer = loop.call_at(self._until, self.leave)
+        try:
+            message = await self._receive()
+        finally:
+            timer.cancel()
+        self._whole = not message.get("more_body", False)
+        if self._whole and not self._held:
+            if not await self._gate.enter():
+                raise Problem("overloaded", _OVERLOADED, headers=_RETRY)
+            self._held = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer; the work is done when it begins."""
+        self._whole = True  # whatever comes now is no part of a body that anybody reads
+        self.leave()
+        await self._send(message)
+
+
+def _written(language: str) -> tuple[bytes, bytes]:
+    """Return the problem document before and after the path of the request."""
+    status, title = PROBLEMS["overloaded"]
+    body = {
+        "type": "/problems/overloaded",
+        "title": getattr(title, language),
+        "status": status,
+        "detail": getattr(_OVERLOADED, language),
+        "code": "overloaded",
+        "instance": "|",
+        "errors": [],
+    }
+    before, _, after = json_bytes(body).partition(b"|")
+    return before, after
+
+
+def _head(language: str) -> list[tuple[bytes, bytes]]:
+    headers = manners(language) | _RETRY | {"cache-control": "no-store"}
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+_LANGUAGES: Final = ("vi", "en")
+_HEADS: Final = {one: _head(one) for one in _LANGUAGES}
+_PROBLEMS: Final = {one: _written(one) for one in _LANGUAGES}
+_TOKEN_ERRORS: Final = {
+    one: json_bytes(
+        {"error": "temporarily_unavailable", "error_description": getattr(_OVERLOADED, one)}
+    )
+    for one in _LANGUAGES
+}
+
+
+async def _refuse(scope: Scope, send: Send) -> None:
+    """Answer 503 as cheaply as can be; at the token endpoint in its own form (RFC 6749)."""
+    scope.setdefault("state", {})["problem"] = "overloaded"
+    wanted = [value for name, value in scope["headers"] if name == b"accept-language"]
+    language = preferred(wanted[0].decode("latin-1")) if wanted else "vi"
+    if scope["path"] == TOKEN_PATH:
+        media, body = b"application/json", _TOKEN_ERRORS[language]
+    else:
+        before, after = _PROBLEMS[language]
+        media, body = b"application/problem+json", before + quote(scope["path"]).encode() + after
+    headers = [(b"content-type", media), (b"content-length", b"%d" % len(body))]
+    start = {"type": "http.response.start", "status": 503, "headers": headers + _HEADS[language]}
+    await send(start)
+    await send({"type": "http.response.body", "body": body})

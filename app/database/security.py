@@ -1,0 +1,98 @@
+"""Which tables row security protects, which it need not, and whether it does on a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import asyncpg
+
+from app.database.connections import SCHEMA
+
+# Table: what the service may do there at all, each by a policy `may_<command>`. What everyone may
+# read (the register, what it says of communes) is in OPEN.
+PROTECTED: Final[Mapping[str, tuple[str, ...]]] = {
+    "audit_entry": ("SELECT", "INSERT"),
+    "client": ("SELECT", "INSERT", "UPDATE"),
+    "client_secret": ("SELECT", "INSERT", "UPDATE"),
+    "current_value": ("SELECT", "INSERT", "UPDATE"),
+    "data_grant": ("SELECT", "INSERT", "UPDATE"),
+    "data_grant_read": ("SELECT", "INSERT"),
+    "designation": ("SELECT", "INSERT"),
+    "designation_withdrawal": ("SELECT", "INSERT"),
+    "evaluation": ("SELECT", "INSERT"),
+    "kept_answer": ("SELECT", "INSERT", "DELETE"),
+    "unit": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "unit_attribute": ("SELECT", "INSERT"),
+    "unit_identifier": ("SELECT", "INSERT", "UPDATE"),
+    "unit_version": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "value": ("SELECT", "INSERT"),
+    "value_event": ("SELECT", "INSERT"),
+}
+OPEN: Final = frozenset({"designation", "designation_withdrawal", "unit", "unit_attribute",
+                         "unit_identifier", "unit_version"})  # fmt: skip
+# Every other table, and why it needs no row security.
+EXEMPT: Final[Mapping[str, str]] = {
+    "alembic_version": "the number of the schema, nothing else",
+    "audit_pending": "numbers of entries that wait for their seal, nothing else",
+    "audit_seal": "hashes by number of entry, nothing else",
+    "lineage": "the register is open to every client",
+    "recording": "when and by which client something was recorded, not what and not of whom",
+    "register": "the register is open to every client",
+    "ruleset_snapshot": "rulesets are open to every client",
+}
+_TABLES: Final = """
+SELECT relname, relrowsecurity AND relforcerowsecurity AS forced FROM pg_class
+ WHERE relnamespace = $1::regnamespace AND relkind IN ('r', 'p')
+"""
+_POLICIES: Final = """
+SELECT tablename, policyname, cmd, permissive = 'PERMISSIVE' AND roles = '{public}' AS usual,
+       concat_ws(' ', qual, with_check) = 'true' AS lets_all,
+       coalesce(qual, 'ntm.') LIKE '%ntm.%' AND coalesce(with_check, 'ntm.') LIKE '%ntm.%'
+       OR concat(qual, with_check) LIKE '%FROM client c%'
+       OR qual LIKE '%FROM data_grant g%' AS looks
+  FROM pg_policies WHERE schemaname = $1
+"""
+# What would see more than its caller: a view that asks as its owner, a copy, a function that
+# works as its owner.
+_AROUND: Final = """
+SELECT relname AS name FROM pg_class
+ WHERE relnamespace = $1::regnamespace
+   AND (relkind = 'm' OR relkind = 'v'
+        AND NOT coalesce(reloptions @> '{security_invoker=true}', false))
+ UNION ALL
+SELECT proname FROM pg_proc WHERE pronamespace = $1::regnamespace AND prosecdef
+"""
+
+
+async def faults(connection: asyncpg.Connection) -> list[str]:
+    """Return what is wrong with the row security of a database, each by its name; nothing: good."""
+    forced = {row["relname"]: row["forced"] for row in await connection.fetch(_TABLES, SCHEMA)}
+    policies = await connection.fetch(_POLICIES, SCHEMA)
+    around = await connection.fetch(_AROUND, SCHEMA)
+    return [
+        *(table for table in sorted(PROTECTED) if not forced.get(table)),
+        *(table for table in sorted(set(forced) - set(PROTECTED) - set(EXEMPT))),
+        *_wrong_policies(policies),
+        *(row["name"] for row in around),
+    ]
+
+
+def _wrong_policies(found: Iterable[asyncpg.Record]) -> list[str]:
+    """Return policies that are missing, not ours, for other roles, or look at no context."""
+    wanted = {
+        (table, f"may_{command.lower()}", command, True, table in OPEN and command == "SELECT")
+        for table, commands in PROTECTED.items()
+        for command in commands
+    }
+    there = {
+        (
+            one["tablename"],
+            one["policyname"],
+            one["cmd"],
+            one["usual"] and (one["looks"] or one["lets_all"]),
+            one["lets_all"],
+        )  # fmt: skip
+        for one in found
+    }
+    return sorted({f"{table}.{policy}" for table, policy, *_ in wanted ^ there})
