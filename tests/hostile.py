@@ -805,7 +805,6 @@ _NO_RULESET: Final[tuple[Any, ...]] = (
 )  # fmt: skip
 
 
-
 def _no_names(known: str) -> tuple[Any, ...]:
     """Return what is no list of names, where one that is known is among them."""
     return (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import http.client
 import json
 import os
@@ -26,8 +27,10 @@ import asyncpg
 import httpx
 import pytest
 from conftest import calling, environment, script, shipped
+from fastapi import FastAPI
 from pydantic import SecretStr
 
+from app.api.shapes import today
 from app.cli.clients import make
 from app.database import EVERYTHING, SCHEMA, Database
 from app.domain.audit.sealing import seal_all

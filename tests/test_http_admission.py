@@ -13,7 +13,8 @@ from conftest import Described, Join, calling, problem
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
-from app.api.admission import Admission, Gate
+from app.api.admission import Admission
+from app.api.gate import Gate, Pace
 from app.api.problems import Problem
 from app.database import Database
 from app.main import create_app
@@ -46,7 +47,7 @@ class Clock:
 
 async def test_no_more_than_the_limit_run_at_once_and_the_first_to_wait_is_the_first_in() -> None:
     """Whoever finds no place waits, and gets the place of who leaves, in order of arrival."""
-    gate, entered = Gate(2, patience=FOREVER), []
+    gate, entered = Gate(2, Pace(patience=FOREVER)), []
 
     async def come(number: int) -> None:
         assert await gate.enter()
@@ -67,7 +68,7 @@ async def test_no_more_than_the_limit_run_at_once_and_the_first_to_wait_is_the_f
 
 async def test_who_waited_too_long_is_refused_and_leaves_the_queue() -> None:
     """At the end of its patience a request is refused; the place it waited for stays taken."""
-    gate = Gate(1, patience=0)
+    gate = Gate(1, Pace(patience=0, sending=0))
     assert await gate.enter()
     assert not await gate.enter()
     assert (gate.running, gate.waiting) == (1, 0)
@@ -75,34 +76,74 @@ async def test_who_waited_too_long_is_refused_and_leaves_the_queue() -> None:
     assert gate.running == 0
 
 
-async def test_a_queue_that_stands_makes_the_service_impatient_and_an_empty_one_patient() -> None:
-    """While the queue was not empty for `standing`, newcomers wait for `haste` only."""
+async def waited(gate: Gate, clock: Clock, seconds: float) -> None:
+    """Let one more wait so long for the one place, and take it over."""
+    waiting = asyncio.create_task(gate.enter())
+    await settled()
+    clock.now += seconds
+    gate.leave()
+    assert await waiting
+
+
+SLOW: Final = Pace(patience=FOREVER, haste=0, late=10, standing=5, period=100)
+
+
+async def test_when_everybody_waits_too_long_newcomers_are_refused_until_it_is_over() -> None:
+    """Waits longer than `late` for longer than `standing` are overload; a calm period ends it."""
     clock = Clock()
-    gate = Gate(1, patience=FOREVER, haste=0, standing=10, clock=clock)
+    gate = Gate(1, SLOW, clock)
     assert await gate.enter()
-    first = asyncio.create_task(gate.enter())
+    await waited(gate, clock, 11)  # late once
+    await waited(gate, clock, 11)  # and for longer than `standing`: overload begins
+    assert not await gate.enter()
+    assert not await gate.enter()
+    clock.now += 101  # most were refused: it goes on
+    assert not await gate.enter()
+    for _ in range(4):  # here every second one is
+        gate.leave()
+        assert await gate.enter()
+    clock.now += 101  # one of five was refused: it is over
+    waiting = asyncio.create_task(gate.enter())
     await settled()
-    clock.now = 10
-    second = asyncio.create_task(gate.enter())
+    assert gate.waiting == 1
+    gate.leave()
+    assert await waiting
+
+
+@pytest.mark.parametrize("waits", [(11,), (11, 9, 11, 9), (9, 9, 9, 9, 9), (11, 4, 11)], ids=str)
+async def test_a_burst_that_is_served_in_time_is_no_overload(waits: tuple[float, ...]) -> None:
+    """One late wait, or late ones among others in time, let newcomers wait as before."""
+    clock = Clock()
+    gate = Gate(1, SLOW, clock)
+    assert await gate.enter()
+    for seconds in waits:
+        await waited(gate, clock, seconds)
+    waiting = asyncio.create_task(gate.enter())
     await settled()
-    assert gate.waiting == 2, "10 is not longer than 10"
-    clock.now = 10.1
-    assert not await gate.enter(), "overloaded: nobody else waits"
+    assert gate.waiting == 1
     gate.leave()
-    gate.leave()
-    assert await first
-    assert await second
-    clock.now = 20
-    third = asyncio.create_task(gate.enter())
+    assert await waiting
+
+
+async def test_an_empty_queue_ends_what_was_late() -> None:
+    """Late waits before a pause and after it are no standing queue."""
+    clock = Clock()
+    gate = Gate(1, SLOW, clock)
+    for _ in range(3):
+        assert await gate.enter()
+        await waited(gate, clock, 11)
+        gate.leave()
+    assert await gate.enter()
+    waiting = asyncio.create_task(gate.enter())
     await settled()
-    assert gate.waiting == 1, "the queue was empty: there is patience again"
+    assert gate.waiting == 1
     gate.leave()
-    assert await third
+    assert await waiting
 
 
 async def test_the_queue_is_bounded() -> None:
     """Beyond 16 that wait for each place, nobody even begins to wait."""
-    gate = Gate(1, patience=FOREVER)
+    gate = Gate(1, Pace(patience=FOREVER))
     assert await gate.enter()
     waiting = [asyncio.create_task(gate.enter()) for _ in range(16)]
     await settled()
@@ -116,7 +157,7 @@ async def test_the_queue_is_bounded() -> None:
 
 async def test_who_is_cancelled_while_waiting_takes_no_place_along() -> None:
     """A place given in the very moment of a cancellation goes to the next, or back."""
-    gate = Gate(1, patience=FOREVER)
+    gate = Gate(1, Pace(patience=FOREVER))
     assert await gate.enter()
     first, second = (asyncio.create_task(gate.enter()) for _ in range(2))
     await settled()
@@ -174,7 +215,7 @@ async def answers(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def test_a_slow_sender_holds_no_place_and_waits_for_one_when_its_body_is_there() -> None:
     """While a body is on its way others are served; however it drips, it gets no place of it."""
-    gate = Gate(1, patience=0)
+    gate = Gate(1, Pace(patience=0, sending=0))
     slow = Caller(reads, gate)
     await settled()
     assert gate.running == 0
@@ -193,7 +234,7 @@ async def test_a_slow_sender_holds_no_place_and_waits_for_one_when_its_body_is_t
 
 async def test_a_body_that_came_slowly_is_refused_when_there_is_no_room_for_it() -> None:
     """A slow sender comes back to the end of the queue, and is refused like everybody else."""
-    gate = Gate(1, patience=0)
+    gate = Gate(1, Pace(patience=0, sending=0))
     slow = Caller(reads, gate)
     await settled()
     assert await gate.enter()
@@ -206,7 +247,7 @@ async def test_a_body_that_came_slowly_is_refused_when_there_is_no_room_for_it()
 
 async def test_a_body_that_is_there_at_once_keeps_its_place() -> None:
     """Nobody who sent everything has to queue a second time."""
-    gate, seen = Gate(1, patience=FOREVER), []
+    gate, seen = Gate(1, Pace(patience=FOREVER, sending=FOREVER)), []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
@@ -264,7 +305,7 @@ def full(settings: Settings, registry: Registry, database: Database) -> FastAPI:
     """A service with one place, which is taken, and no patience."""
     small = settings.model_copy(update={"cors_origins": ("https://board.example.vn",)})
     app = create_app(small, registry, database)
-    app.state.gate = gate = Gate(1, patience=0)
+    app.state.gate = gate = Gate(1, Pace(patience=0, sending=0))
     gate.running = 1
     return app
 

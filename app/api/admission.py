@@ -1,16 +1,8 @@
-"""Admission: so many requests are worked on at once, and nobody queues for long.
-
-Controlled delay (B. Maurer, Fail at Scale, ACM Queue 2015): usually a request may wait a little;
-when the queue has not been empty for a while, the service is overloaded and waiting helps nobody:
-whoever is not served at once is told so at once, and what is admitted stays fast.
-"""
+"""Admission: a request is served when the gate lets it in, and refused cheaply when it does not."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import deque
-from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
@@ -18,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.answers import json_bytes, manners
 from app.api.deps import TOKEN_PATH
+from app.api.gate import Gate
 from app.api.language import preferred
 from app.api.problems import PROBLEMS, Problem
 from app.rules.errors import Text
@@ -28,72 +21,6 @@ _OVERLOADED: Final = Text(
     "the service is overloaded; try again in a few seconds",
 )
 _RETRY: Final = {"retry-after": "1"}
-
-
-class Gate:
-    """Lets so many in at once; others wait in a queue that is bounded in length and in time."""
-
-    def __init__(
-        self,
-        limit: int,
-        *,
-        patience: float = 0.040,
-        haste: float = 0.005,
-        standing: float = 0.100,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.limit, self.running = limit, 0
-        self.patience, self._haste, self._standing = patience, haste, standing
-        self._clock = clock
-        self._queue: deque[asyncio.Future[bool]] = deque()  # not empty only while all are running
-        self._emptied = clock()
-
-    @property
-    def waiting(self) -> int:
-        """Return how many wait at this moment."""
-        return len(self._queue)
-
-    async def enter(self) -> bool:
-        """Wait for a place; tell whether there is one. Who got one gives it back by `leave`."""
-        if self.running < self.limit:
-            self.running += 1
-            return True
-        if not self._queue:
-            self._emptied = self._clock()
-        if len(self._queue) >= 16 * self.limit:
-            return False
-        loop = asyncio.get_running_loop()
-        place: asyncio.Future[bool] = loop.create_future()
-        timer = loop.call_later(self._longest_wait(), _give_up, place)
-        self._queue.append(place)
-        try:
-            return await place
-        except asyncio.CancelledError:
-            if not place.cancelled() and place.result():
-                self.leave()  # it was given in the same moment
-            raise
-        finally:
-            timer.cancel()
-            if place in self._queue:
-                self._queue.remove(place)
-
-    def leave(self) -> None:
-        """Give the place to whoever has waited longest, or back."""
-        while self._queue:
-            place = self._queue.popleft()
-            if not place.done():
-                place.set_result(True)
-                return
-        self.running -= 1
-
-    def _longest_wait(self) -> float:
-        overloaded = self._clock() - self._emptied > self._standing
-        return self._haste if overloaded else self.patience
-
-
-def _give_up(place: asyncio.Future[bool]) -> None:
-    if not place.done():
-        place.set_result(False)
 
 
 class Admission:
@@ -136,7 +63,7 @@ class _Place:
             return await self._receive()
         loop = asyncio.get_running_loop()
         if self._until is None:  # all parts together, so that drops do not hold it either
-            self._until = loop.time() + self._gate.patience
+            self._until = loop.time() + self._gate.pace.sending
         timer = loop.call_at(self._until, self.leave)
         try:
             message = await self._receive()

@@ -19,6 +19,7 @@ from app.api.invalid import complaints
 from app.api.language import preferred
 from app.api.problems import PROBLEMS, Problem, refusal
 from app.database.failures import UNAVAILABLE, DatabaseFailed, NotYours
+from app.domain.kept_answers import IN_PROGRESS
 from app.domain.refusals import (
     Absent,
     Conflict,
@@ -157,7 +158,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _single(request: Request, error: Exception) -> Response:
     assert isinstance(error, Absent | Conflict | Forbidden)
     complaint = error.complaint
-    return render(request, Problem(complaint.code, complaint.message, [complaint]))
+    headers = {"retry-after": "1"} if complaint.code == IN_PROGRESS else None
+    return render(request, Problem(complaint.code, complaint.message, [complaint], headers))
 
 
 async def _database_failed(request: Request, error: Exception) -> Response:

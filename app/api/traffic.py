@@ -10,7 +10,8 @@ from sqlalchemy.pool import QueuePool
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from app.api.admission import Admission, Gate
+from app.api.admission import Admission
+from app.api.gate import Gate
 from app.api.hanging_up import HangingUp
 from app.api.metrics import Metrics
 from app.api.rate_limits import RateLimits

@@ -92,7 +92,7 @@ def _wrong_policies(found: Iterable[asyncpg.Record]) -> list[str]:
             one["cmd"],
             one["usual"] and (one["looks"] or one["lets_all"]),
             one["lets_all"],
-        )  # fmt: skip
+        )
         for one in found
     }
     return sorted({f"{table}.{policy}" for table, policy, *_ in wanted ^ there})

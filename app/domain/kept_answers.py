@@ -20,6 +20,7 @@ from app.domain.refusals import Complaint, Conflict, Refused
 from app.rules.errors import Text
 
 _Code = String(collation="C")
+IN_PROGRESS: Final = "idempotency-in-progress"
 KEPT_FOR: Final = datetime.timedelta(days=7)
 
 
@@ -72,7 +73,7 @@ async def find(connection: asyncpg.Connection, named: Named) -> Answer | None:
     another request.
     """
     if not await connection.fetchval(_HOLD, named.client, named.key):
-        raise Conflict(Complaint("", "idempotency-in-progress", _IN_PROGRESS))
+        raise Conflict(Complaint("", IN_PROGRESS, _UNDER_WAY))
     row = await connection.fetchrow(_FIND, named.client, named.key)
     if row is None:
         return None
@@ -95,7 +96,7 @@ async def forget(connection: asyncpg.Connection) -> None:
     await connection.execute(_FORGET, KEPT_FOR)
 
 
-_IN_PROGRESS: Final = Text(
+_UNDER_WAY: Final = Text(
     "yêu cầu trước đó với cùng Idempotency-Key đang được xử lý; hãy thử lại sau ít giây",
     "the first request with this Idempotency-Key is still under way; try again in a few seconds",
 )
