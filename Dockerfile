@@ -1,6 +1,6 @@
 # The database and the signing key stand in the volume; NTM_ISSUER is the address by which clients know the service.
 #   docker build -t ntm .
-#   docker run --rm --init -p 127.0.0.1:8000:8000 -v ntm:/var/lib/ntm -e NTM_ISSUER=http://127.0.0.1:8000 ntm
+#   docker run --rm --init --stop-timeout 45 -p 127.0.0.1:8000:8000 -v ntm:/var/lib/ntm -e NTM_ISSUER=http://127.0.0.1:8000 ntm
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY requirements/runtime.txt requirements/runtime.txt
@@ -11,7 +11,7 @@ COPY migrations migrations
 RUN /opt/ntm/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.13-slim
-RUN useradd --system --no-create-home ntm && install -d -o ntm -g ntm -m 700 /var/lib/ntm
+RUN useradd --system --no-create-home ntm && install -d -o ntm -g ntm -m 700 /var/lib/ntm /var/lib/ntm-checkpoints
 COPY --from=build /opt/ntm /opt/ntm
 ENV PATH=/opt/ntm/bin:$PATH PYTHONUNBUFFERED=1 NTM_DATA_DIR=/var/lib/ntm
 USER ntm

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := run
-.PHONY: run test check bench lock clean
+.PHONY: run test check faults bench lock clean
 
 $(VENV)/runtime: requirements/runtime.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +28,9 @@ check: $(VENV)/dev ## format, lint, types, floors, dependencies, drift of the AP
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/ntm openapi --check
+
+faults: $(VENV)/dev ## the fault drills in full size, each with a planted bug it must catch
+	$(BIN)/python -m tests.faults
 
 bench: $(VENV)/dev ## side by side with other engines, in one run
 	$(BIN)/python -m pip install --quiet -e ".[bench]"

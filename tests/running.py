@@ -186,7 +186,8 @@ async def _shared(app: FastAPI, http: httpx.AsyncClient) -> None:
         "purpose": "thử", "until": str(today() + datetime.timedelta(days=30)),
     }  # fmt: skip
     other = {"name": "Vĩnh Long", "territory": "86", "scopes": ["read"]}
-    assert (await http.post("/v1/grants", json=grant)).status_code == 201
+    keyed = {"idempotency-key": "grant-1"}
+    assert (await http.post("/v1/grants", json=grant, headers=keyed)).status_code == 201
     made = (await http.post("/v1/clients", json=other)).json()
     token = app.state.tokens.issue(made["client_id"], ["read"])
     async with calling(app, token=token) as receiver:

@@ -196,7 +196,10 @@ async def test_the_sealer_survives_whatever_fails_and_says_so_once(
         flaky.away = False
         await _until(works)
     said = [one.getMessage() for one in caplog.records if "audit: sealing" in one.getMessage()]
-    assert said == ["audit: sealing fails, it is tried again", "audit: sealing works again"]
+    assert said == [
+        "audit: sealing fails (OSError), it is tried again",
+        "audit: sealing works again",
+    ]
     assert (await _intact(database)).pending == 0
 
 

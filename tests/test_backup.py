@@ -121,7 +121,8 @@ def test_a_restored_database_answers_byte_for_byte_as_the_original(
     assert "restored from" in ran.out
     assert "what was there before" not in ran.out
     assert contents(second.url) == original.contents
-    assert all(count for count, _ in original.contents.values())
+    empty = {table for table, (count, _) in original.contents.items() if not count}
+    assert empty <= {"audit_pending"}  # what waits for its seal, and has got it
     keys = tmp_path / "keys.json"
     found = [answered(one, keys, original.known) for one in (first, second)]
     assert found[0] == found[1]

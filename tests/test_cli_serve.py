@@ -385,7 +385,7 @@ def test_it_stops_cleanly_when_it_is_told_to(
         assert "Traceback" not in started.said()
         assert "Application shutdown complete" in started.said()
     left = [one.name for one in (tmp_path / "home").rglob("*") if one.is_file()]
-    assert left == ["signing-keys.json"]
+    assert sorted(left) == ["audit-checkpoints.jsonl", "signing-keys.json"]
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGKILL])

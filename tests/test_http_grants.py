@@ -34,12 +34,14 @@ from unchanged import fingerprint
 
 from app.api.shapes import today
 from app.database import EVERYTHING, Database
+from app.domain.grants import giving
 from app.embedded import Embedded
 from app.main import create_app
 from app.rules.registry import Registry
 from app.settings import Settings
 
 NEVER: Final = 999_999
+FAR: Final = "00008"  # of Hà Nội too
 NOBODY: Final = "ntm-0000000000000000"
 OFFICIAL: Final = {"id": "CB-0042", "office": "UBND xã", "position": "Chủ tịch"}
 SHOWN: Final = {
@@ -285,6 +287,21 @@ async def test_the_same_request_under_the_same_key_gives_once(giver: Member) -> 
     assert len(await listed(giver.http)) == before + 1
 
 
+async def test_a_client_gives_one_receiver_a_limited_number_of_grants(
+    giver: Member, described: Described, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that hold are counted, for each receiver: one client cannot bury another in grants."""
+    monkeypatch.setattr(giving, "MOST_GRANTS", 2)
+    first = (await give(giver.http, to_territory=FAR))["id"]
+    await give(giver.http, to_territory=FAR)
+    answer = await giver.http.post(GRANTS, json=wish(to_territory=FAR))
+    described.judge(answer)
+    assert (answer.status_code, problem(answer)["code"]) == (409, "too-many-grants")
+    await give(giver.http)  # to another one
+    await revoke(giver.http, first)
+    await give(giver.http, to_territory=FAR)
+
+
 # --- both sides ----------------------------------------------------------------------------------
 
 
@@ -353,17 +370,17 @@ async def test_a_list_is_read_page_by_page(join: Join, described: Described) -> 
     giver = await join(GIVER)
     for _ in range(3):
         await give(giver.http)
-    whole, found, cursor = await listed(giver.http), [], None
-    while cursor is not None or not found:
-        answer = await giver.http.get(
-            GRANTS, params={"limit": "2"} | ({"cursor": cursor} if cursor else {})
-        )
+    whole = await listed(giver.http)
+    found: list[int] = []
+    place: dict[str, str] = {}
+    while True:
+        answer = await giver.http.get(GRANTS, params={"limit": "2"} | place)
         described.judge(answer)
         found += [one["id"] for one in answer.json()["items"]]
-        cursor = answer.json()["next"]
-        if cursor is None:
+        if answer.json()["next"] is None:
             break
-        other = await giver.http.get(GRANTS, params={"cursor": cursor, "state": "active"})
+        place = {"cursor": answer.json()["next"]}
+        other = await giver.http.get(GRANTS, params=place | {"state": "active"})
         assert problem(other)["code"] == "invalid-cursor"
     assert found == whole
 

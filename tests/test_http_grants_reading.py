@@ -28,8 +28,7 @@ from on_record import apart, client_of, evaluated, got, numbers, ratio, record, 
 from unchanged import fingerprint
 from value_calls import COUNT, RATE, TRUTH
 
-from app.api import values as values_api
-from app.database import EVERYTHING, Database, driver_of
+from app.database import EVERYTHING, Context, Database, driver_of
 from app.domain.clients import SCOPES
 from app.domain.conditions import Conditions
 from app.domain.grants import counting
@@ -389,6 +388,33 @@ async def test_from_the_end_on_nothing_is_open(
     assert await reads(giver, id_) == counted
 
 
+@pytest.mark.parametrize("over", [_revoked, _ended])
+async def test_row_security_alone_ends_a_grant_and_knows_whose_it_is(
+    known: Record,
+    giver: Member,
+    other: Member,
+    join: Join,
+    database: Database,
+    over: Callable[[Member, Database, int], Awaitable[None]],
+) -> None:
+    """A transaction that is told of a grant sees its rows while it holds, for its receiver only."""
+    id_ = await opened_to(other, giver)
+    stranger = await join(ELSEWHERE)
+
+    async def rows(member: Member) -> list[int]:
+        told = Context(client=member.client_id, grants=(id_,))
+        async with database.acting_for(told).reading() as connection:
+            values = "SELECT id FROM value UNION SELECT value_id FROM current_value"
+            found = await connection.fetch(f"{values} UNION SELECT value_id FROM value_event")
+            judged = await connection.fetch("SELECT id FROM evaluation")
+        return [len(found), len(judged)]
+
+    assert min(await rows(other)) > 0
+    assert await rows(stranger) == [0, 0]
+    await over(giver, database, id_)
+    assert await rows(other) == [0, 0]
+
+
 # --- never a write -------------------------------------------------------------------------------
 
 
@@ -556,7 +582,7 @@ async def test_what_cannot_be_counted_is_not_answered(
         await end(database, id_)
         await real(opened, caller, resource, ids)
 
-    monkeypatch.setattr(values_api.counting, "count", late)
+    monkeypatch.setattr(counting, "count", late)
     answer = await other.http.get(f"{VALUES}/{known.counts}")
     assert answer.status_code == 503
     assert problem(answer)["errors"] == []

@@ -98,7 +98,7 @@ async def test_without_a_body_whoever_hangs_up_ends_the_work(first: tuple[str, .
         await settled()
         assert work.ended == ""
         caller.server.put_nowait(GONE)
-        await call
+        await asyncio.wait_for(call, DEADLINE)
         await settled()
     assert (work.ended, caller.sent) == ("cancelled", [])
     assert call.cancelling() == 0
@@ -113,7 +113,7 @@ async def test_while_the_body_is_on_its_way_hanging_up_ends_the_work() -> None:
         caller.server.put_nowait(part(more=True))
         await settled()
         caller.server.put_nowait(GONE)
-        await call
+        await asyncio.wait_for(call, DEADLINE)
         await settled()
     assert (work.ended, len(work.seen), caller.sent) == ("cancelled", 1, [])
 
@@ -129,7 +129,7 @@ async def test_after_the_body_hanging_up_ends_the_work() -> None:
         await settled()
         assert (work.ended, len(work.seen)) == ("", 2)
         caller.server.put_nowait(GONE)
-        await call
+        await asyncio.wait_for(call, DEADLINE)
         await settled()
     assert work.ended == "cancelled"
 
@@ -169,7 +169,7 @@ async def test_parts_reach_the_handler_in_order() -> None:
         body = b"%d" % number
         caller.server.put_nowait({"type": "http.request", "body": body, "more_body": number < 3})
     caller.server.put_nowait(GONE)
-    await call
+    await asyncio.wait_for(call, DEADLINE)
     assert seen == ["0", "1", "2", "3", "gone", "gone"]
 
 
@@ -203,7 +203,7 @@ async def test_a_handler_that_asks_learns_that_the_caller_is_gone() -> None:
         await settled()
         assert seen == []
         caller.server.put_nowait(GONE)
-        await call
+        await asyncio.wait_for(call, DEADLINE)
         await settled()
     assert seen == ["http.disconnect"]
 
@@ -232,7 +232,7 @@ async def test_a_cancellation_by_somebody_else_stays_one() -> None:
         await settled()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await call
+            await asyncio.wait_for(call, DEADLINE)
         await settled()
     assert work.ended == "cancelled"
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from conftest import HERE, PREVIEW, Described, problem
+from conftest import ANYTHING, HERE, PREVIEW, Described, problem
 from hostile import (
     BODIES,
     COUNTING,
@@ -750,9 +750,11 @@ async def test_odd_text_is_stored_as_it_is_or_refused(
         "ｆｕｌｌ",
     )
     for text in odd:  # fmt: skip
-        answer = await client.request(
-            method, path, content=sent({**more, field: text}), headers=JSON
-        )
+        content = sent({**more, field: text})
+        answer = await client.request(method, path, content=content, headers=JSON)
+        if answer.status_code == 428:  # something is on record by now: whatever that is
+            headers = JSON | ANYTHING
+            answer = await client.request(method, path, content=content, headers=headers)
         assert answer.status_code in (200, 201, 409, 422), (text, answer.text[:300])
         described.judge(answer)
 

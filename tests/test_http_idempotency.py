@@ -12,9 +12,18 @@ import httpx
 import pytest
 from conftest import Described, Join, calling, lasting, problem
 from fastapi import FastAPI
-from hostile import DESIGNATION, HAMLET, NEW_CLIENT, OPERATIONS, TODAY_COMMUNE, Operation
+from hostile import (
+    DESIGNATION,
+    HAMLET,
+    NEW_CLIENT,
+    OPERATIONS,
+    TODAY_COMMUNE,
+    Operation,
+    fresh_decision,
+    new_designation,
+    new_value,
+)
 from hostile import VALUE as GOOD
-from hostile import fresh_decision, new_designation, new_value
 from sqlalchemy import text
 from unchanged import fingerprint
 from value_calls import VALUES, Item
@@ -71,7 +80,7 @@ async def kept(database: Database) -> int:
         return int(await connection.fetchval("SELECT count(*) FROM kept_answer"))
 
 
-async def own_id(client: httpx.AsyncClient, database: Database) -> str:
+async def own_id(client: httpx.AsyncClient) -> str:
     """Return the id of a client, which it leaves with whatever it records."""
     number = await new_value(client)
     return str((await client.get(f"{VALUES}/{number}")).json()["by"])
@@ -128,7 +137,7 @@ async def test_an_answer_is_replayed_with_its_address_and_its_tag(
 
 
 async def test_a_replay_tells_what_was_answered_then(client: httpx.AsyncClient) -> None:
-    """What has happened to a value since does not change the answer, nor does the answer undo it."""
+    """What happened to a value since does not change the answer, nor is it undone by it."""
     body, headers = values(), named(fresh())
     first = await client.post(VALUES, json=body, headers=headers)
     number = first.json()["items"][0]["id"]
@@ -170,7 +179,7 @@ async def test_a_key_belongs_to_one_operation_and_one_address(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     """The same body to another address, or other parameters, is another request."""
-    first, second = await new_value(client), await new_value(client, period="2024")
+    first, second = await new_value(client), await new_value(client, period="2026")
     body, headers = {"reason": "nhầm"}, named(fresh())
     done = await client.post(f"{VALUES}/{first}/retract", json=body, headers=headers)
     assert done.status_code == 200
@@ -229,7 +238,7 @@ async def test_a_refused_request_keeps_nothing(
         (400, VALUES, b"{", "application/json"),
         (415, VALUES, b"a=b", "text/plain"),
         (413, VALUES, b" " * 2**24, "application/json"),
-        (404, withdraw.format(2**31 - 1), json.dumps(reason).encode(), "application/json"),
+        (404, withdraw.format(10**8), json.dumps(reason).encode(), "application/json"),
         (404, "/v1/communes/99999/designations", json.dumps(taken).encode(), "application/json"),
         (409, designate, json.dumps(taken).encode(), "application/json"),
     ]
@@ -296,8 +305,9 @@ async def test_while_the_first_request_is_under_way_the_second_is_told_to_wait(
     client: httpx.AsyncClient, database: Database, described: Described, operation: Operation
 ) -> None:
     """In flight: 409 with Retry-After and nothing stored; it is done once the first gave up."""
-    ready, key = await operation.ready(client), fresh()
-    held = Named(await own_id(client, database), key, b"")
+    key = fresh()
+    held = Named(await own_id(client), key, b"")
+    ready = await operation.ready(client)
     before = await fingerprint(database)
     async with database.writing() as connection:
         assert await kept_answers.find(connection, held) is None

@@ -108,7 +108,7 @@ def test_who_never_ends_does_not_keep_it_from_stopping(
 def test_a_body_that_does_not_arrive_in_time_is_408(
     tmp_path: Path, address: dict[str, str], known: Known
 ) -> None:
-    """A sender that stalls gets `request-timeout` after NTM_BODY_SECONDS, and the line is closed."""
+    """A sender that stalls gets `request-timeout` after NTM_BODY_SECONDS; the line is closed."""
     env = at_home(tmp_path, address, NTM_BODY_SECONDS="0.2")
     with serving(tmp_path, env) as started:
         with contextlib.closing(_begins(started, started.bearer(known))) as line:

@@ -53,7 +53,11 @@ class GrantIn(Change):
     to_territory: Place | None = Field(
         default=None, description="Unit of today, whose own clients receive; not those below it."
     )
-    resources: list[Resource] = Field(min_length=1, max_length=2)
+    resources: list[Resource] = Field(
+        min_length=1,
+        max_length=2,
+        description="What is opened; an evaluation is read whole, with the figures it rests on.",
+    )
     rulesets: list[Code] | None = Field(
         default=None, min_length=1, max_length=_MOST, description="Only evaluations by these."
     )

@@ -43,6 +43,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, Text]]] = {
     ),
     "ruleset-damaged": (409, Text("Bản lưu bộ quy tắc bị hỏng", "The ruleset was altered")),
     "other-semantics": (409, Text("Khác phiên bản ngữ nghĩa", "Other semantics")),
+    "too-many-grants": (409, Text("Đã chia sẻ quá nhiều lần", "There are enough grants")),
     "too-many-secrets": (409, Text("Đã đủ khoá bí mật", "There are enough secrets")),
     "last-secret": (409, Text("Khoá bí mật cuối cùng", "The last secret")),
     "idempotency-in-progress": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.domain.territory import EVALUATIONS, VALUES, Grant, Sight, Territory
+from app.domain.territory import EVALUATIONS, VALUES, Sight, Territory
 
 # The column by which a grant can be narrowed.
 _NAMED_BY: Final = {VALUES: "indicator", EVALUATIONS: "ruleset"}
@@ -35,15 +35,14 @@ class Conditions:
         """Add the condition that a row lies in the caller's own territory or a grant opens it."""
         if sight.own.nation:
             return
-        opened = (self._opened(one, sight, row) for one in sight.grants)
-        self._all.append(f"({' OR '.join([self._lies(sight.own, row), *opened])})")
-
-    def _opened(self, grant: Grant, sight: Sight, row: str) -> str:
-        lies, named = f"({self._lies(grant.territory, row)})", grant.named(sight.resource)
-        if named is None:
-            return lies
-        column, codes = _NAMED_BY[sight.resource], self.mark(sorted(named))
-        return f"({lies} AND {row}.{column} = ANY({codes}::text[]))"
+        column = _NAMED_BY.get(sight.resource, "")
+        reached = [self._lies(sight.own, row)]
+        for named, territory in sight.opened().items():
+            lies = f"({self._lies(territory, row)})"
+            if named is not None:
+                lies = f"({lies} AND {row}.{column} = ANY({self.mark(sorted(named))}::text[]))"
+            reached.append(lies)
+        self._all.append(f"({' OR '.join(reached)})")
 
     def _lies(self, territory: Territory, row: str) -> str:
         _, *arrays = territory.arrays()

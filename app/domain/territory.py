@@ -6,6 +6,7 @@ past of Trà Vinh. It resolves to arrays of ids, which rows carry unchanged from
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Protocol, TypeVar
 
 import asyncpg
@@ -90,6 +91,15 @@ class Territory(msgspec.Struct, frozen=True):
             or province in self.provinces
         )
 
+    def with_(self, other: Territory) -> Territory:
+        """Return what both reach together."""
+        return Territory(
+            self.nation or other.nation,
+            self.units | other.units,
+            self.districts | other.districts,
+            self.provinces | other.provinces,
+        )
+
     def require(self, unit: Lying, pointer: str = "/code") -> None:
         """Raise Absent unless a unit lies in the territory."""
         if not self.reaches(unit):
@@ -153,6 +163,14 @@ class Sight(msgspec.Struct, frozen=True):
         """Raise Absent unless something of a unit can be seen."""
         if not any(one.territory.reaches(unit) for one in self.grants):
             self.own.require(unit, pointer)
+
+    def opened(self) -> Mapping[frozenset[str] | None, Territory]:
+        """Return what grants open, by what they are narrowed to; None: to nothing."""
+        found: dict[frozenset[str] | None, Territory] = {}
+        for one in self.grants:
+            named = one.named(self.resource)
+            found[named] = one.territory.with_(found[named]) if named in found else one.territory
+        return found
 
 
 class Official(msgspec.Struct, frozen=True):

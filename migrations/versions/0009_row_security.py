@@ -21,14 +21,16 @@ depends_on = None
 def told(name: str) -> str:
     """Return the SQL that reads a setting; null when the transaction was told nothing.
 
-    A setting that was set in an earlier transaction is empty afterwards, not absent.
+    A setting that was set in an earlier transaction is empty afterwards, not absent. As a query of
+    its own it is read once for a statement, not for each row.
     """
-    return f"nullif(current_setting('ntm.{name}', true), '')"
+    return f"(SELECT nullif(current_setting('ntm.{name}', true), ''))"
 
 
 def among(column: str, name: str, kind: str = "int") -> str:
     """Return the SQL that a column is one of the ids of a setting."""
-    return f"{column} = ANY ({told(name)}::{kind}[])"
+    array = f"SELECT nullif(current_setting('ntm.{name}', true), '')::{kind}[]"
+    return f"{column} = ANY (({array})::{kind}[])"
 
 
 def lies(row: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 import asyncpg
 
-from app.database import EVERYTHING, Database
+from app.database import EVERYTHING, Database, DatabaseFailed
 from app.domain import kept_answers
 from app.domain.audit.chain import COLUMNS, GENESIS, entry_of, link
 from app.domain.audit.checkpoints import Checkpoints, Head
@@ -160,10 +160,13 @@ class Sealer:
         """Do something; say so when it begins to fail and when it works again."""
         try:
             await job()
-        except Exception:
+        except Exception as error:
             if name not in self._failing:
                 self._failing.add(name)
-                _log.exception("audit: %s fails, it is tried again", name)
+                known = isinstance(error, DatabaseFailed | OSError)
+                why = getattr(error, "code", type(error).__name__)
+                told = None if known else error  # where, only for what nobody expects
+                _log.error("audit: %s fails (%s), it is tried again", name, why, exc_info=told)
             return False
         if name in self._failing:
             self._failing.remove(name)

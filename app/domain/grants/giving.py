@@ -12,7 +12,7 @@ import msgspec
 from app.domain import audit, territory
 from app.domain.audit import Act
 from app.domain.previews import unknown_ruleset
-from app.domain.refusals import Complaint, Forbidden, Refused, no_indicator, pointer
+from app.domain.refusals import Complaint, Conflict, Forbidden, Refused, no_indicator, pointer
 from app.domain.ruleset_snapshots import was_used
 from app.domain.territory import EVALUATIONS, VALUES, Caller, Territory
 from app.domain.unit_lookup import Found
@@ -21,6 +21,7 @@ from app.rules.facts import printable
 from app.rules.registry import Registry
 
 MOST_YEARS: Final = 5
+MOST_GRANTS: Final = 100  # that hold, of one client to one receiver: nobody buries another in them
 _VIETNAM: Final = datetime.timezone(datetime.timedelta(hours=7))  # UTC+7 all year
 
 
@@ -67,7 +68,9 @@ RETURNING id
 
 
 async def give(connection: asyncpg.Connection, rules: Registry, caller: Caller, wish: Wish) -> int:
-    """Put a grant on record; return its number. Raises Absent or Refused with all that is wrong.
+    """Put a grant on record; return its number.
+
+    Raises Absent, Refused with all that is wrong, or Conflict where there are too many.
 
     Whether the client exists that it is given to is not asked: the answer would tell.
     """
@@ -80,6 +83,7 @@ async def give(connection: asyncpg.Connection, rules: Registry, caller: Caller, 
     ]
     if complaints:
         raise Refused(complaints)
+    await _check_number(connection, caller, wish)
     _, *arrays = opened.arrays()
     id_: int = await connection.fetchval(
         _GIVE,
@@ -127,6 +131,24 @@ async def _own(connection: asyncpg.Connection, caller: Caller, wish: Wish) -> li
         "nothing is granted to oneself; choose another client or territory",
     )
     return [Complaint(place, "wrong-value", message)] if own else []
+
+
+_HELD: Final = """
+SELECT count(*) FROM data_grant
+ WHERE granted_by = $1 AND (to_client = $2 OR to_unit_id = $3)
+   AND revoked_at IS NULL AND until > now()
+"""
+
+
+async def _check_number(connection: asyncpg.Connection, caller: Caller, wish: Wish) -> None:
+    to_unit = wish.to_unit and wish.to_unit.id
+    held = await connection.fetchval(_HELD, caller.client_id, wish.to_client, to_unit)
+    if held >= MOST_GRANTS:
+        message = Text(
+            f"bạn đã chia sẻ cho bên này {held} lần còn hiệu lực; hãy gộp lại hoặc thu hồi bớt",
+            f"you have given this receiver {held} grants that hold; join some or revoke some",
+        )
+        raise Conflict(Complaint("", "too-many-grants", message))
 
 
 def _lists(rules: Registry, wish: Wish) -> Iterator[Complaint]:
