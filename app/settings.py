@@ -61,7 +61,7 @@ class Settings(BaseSettings):
         default=4,
         ge=1,
         le=10_000,
-        description="Requests a process works on at once; others wait for milliseconds, then 503.",
+        description="Requests a process works on at once; a burst waits, overload gets 503.",
     )
     rate_limit: int = Field(
         default=60_000, ge=0, description="Requests a minute of one client; 0 for no limit."

@@ -30,7 +30,7 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 _MAYBE_TEXT = st.none() | _TEXT
 _MAYBE_ID = st.none() | st.integers(-(2**31), 2**31 - 1)
 ENTRIES = st.builds(
-    Entry, st.integers(1, 2**53), st.integers(-(2**52), 2**52), _TEXT, _MAYBE_TEXT, _MAYBE_TEXT,
+    Entry, st.integers(1, 2**53 - 1), st.integers(-(2**52), 2**52), _TEXT, _MAYBE_TEXT, _MAYBE_TEXT,
     _MAYBE_TEXT, _TEXT, _MAYBE_ID, _MAYBE_ID, _MAYBE_ID, _MAYBE_TEXT, _MAYBE_TEXT, _TEXT,
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from app.api.metrics import Metrics
 from app.api.problems import PROBLEMS
 from app.database import Database, connections
 from app.domain import signing_keys
+from app.domain.audit import damage
 from app.main import create_app
 from app.rules.registry import Registry
 from app.settings import Settings
@@ -101,6 +102,14 @@ def test_every_code_of_the_security_log_exists() -> None:
     (codes,) = (rows("Logs", 1),)
     told = {name for row in codes for name in names_in(row[0]) if not name.startswith("/")}
     assert told <= set(PROBLEMS) | _OAUTH
+
+
+def test_every_kind_of_damage_to_the_audit_is_explained() -> None:
+    """The table has every kind that a verification can tell, and no other."""
+    source = Path(damage.__file__).read_text("utf-8")
+    kinds = set(re.findall(r'Damage\("([a-z-]+)"', source))
+    kinds |= {damage.ALTERED, damage.ENTRY_ALTERED, damage.SEAL_ALTERED}
+    assert kinds == {name for row in rows("The audit") for name in names_in(row[0])}
 
 
 def test_the_deadlines_are_those_of_the_code() -> None:

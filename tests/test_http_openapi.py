@@ -137,7 +137,9 @@ def test_every_parameter_is_described(described: Described, route: Operation) ->
     parameters = described.operation(route.method, route.path).get("parameters", [])
     in_path = {one["name"] for one in parameters if one["in"] == "path"}
     assert in_path == set(re.findall(r"\{(\w+)\}", route.template))
-    assert {one["in"] for one in parameters} <= {"path", "query"}
+    headers = {one["name"] for one in parameters if one["in"] == "header"}
+    assert headers <= {"Idempotency-Key", "If-Match"}
+    assert {one["in"] for one in parameters} <= {"path", "query", "header"}
     for one in parameters:
         assert one["schema"], one["name"]
         assert one.get("description", "").strip(), one["name"]

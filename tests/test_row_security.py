@@ -36,7 +36,6 @@ from app.api.shapes import today
 from app.database import EVERYTHING, NOTHING, Base, Context, Database, DatabaseFailed, schema
 from app.database.security import EXEMPT, OPEN, PROTECTED, faults
 from app.domain.territory import Caller, Territory, resolve
-from app.domain.unit_lookup import get
 from app.embedded import Embedded
 from app.main import create_app, prepare
 from app.rules.registry import Registry
@@ -88,16 +87,17 @@ CREATE TABLE public.place AS
 SELECT 1000000 + row_number() OVER (ORDER BY unit_id, district_id, province_id) AS number, p.*
   FROM (SELECT DISTINCT v.unit_id, v.district_id, v.province_id
           FROM unit_version v JOIN unit u ON u.id = v.unit_id
-         WHERE u.level <> 'nation' AND (u.level <> 'commune' OR v.unit_id % 7 = 0)) p
+         WHERE u.level <> 'nation' AND (u.level <> 'commune' OR v.unit_id % 7 = 0
+                OR v.code IN ('07894', '29266'))) p
 """
 _COPY: Final = """
 INSERT INTO {table}
 SELECT (jsonb_populate_record(NULL::{table}, to_jsonb(t) || to_jsonb(p) - 'number' || {other})).*
-  FROM (SELECT * FROM {table} {first} LIMIT 1) t, public.place p
+  FROM (SELECT * FROM {table} LIMIT 1) t, public.place p
 """
 _OTHER: Final = {
     "client": "jsonb_build_object('id', p.number, 'client_id', 'ntm-' || p.number)",
-    "current_value": "jsonb_build_object('value_id', p.number, 'indicator', 'spread')",
+    "current_value": "jsonb_build_object('value_id', p.number, 'period', p.number::text)",
     "value_event": "jsonb_build_object('id', p.number, 'value_id', p.number)",
 }
 
@@ -109,11 +109,13 @@ def spread(url: str) -> None:
         connection = await asyncpg.connect(
             url, server_settings={"search_path": "ntm", "ntm.nation": "on"}
         )
-        await connection.execute(_PLACES)
-        for table in ("value", *(one for one in WRITTEN if one != "value")):
-            other = _OTHER.get(table, "jsonb_build_object('id', p.number)")
-            await connection.execute(_COPY.format(table=table, other=other, first=""))
-        await connection.close()
+        try:
+            await connection.execute(_PLACES)
+            for table in ("value", *(one for one in WRITTEN if one != "value")):
+                other = _OTHER.get(table, "jsonb_build_object('id', p.number)")
+                await connection.execute(_COPY.format(table=table, other=other))
+        finally:
+            await connection.close()
 
     asyncio.run(run())
 
@@ -149,13 +151,13 @@ def count(full: Filled, told: Told, table: str) -> int:
     return int(seen(full, told, f"SELECT count(*) FROM {table}")[0][0])
 
 
-def context_of(full: Filled, place: str) -> tuple[Territory, Context]:
-    """Return the territory of a unit of today, or a key, and the context of its clients."""
+def context_of(full: Filled, key: str) -> tuple[Territory, Context]:
+    """Return the territory of a unit, ended or not, and the context of its clients."""
+    ((number, level),) = fetch(full.owner, "SELECT id, level FROM ntm.unit WHERE key = $1", key)
 
     async def run(database: Database) -> Territory:
         async with database.reading() as connection:
-            unit = await get(connection, place, today())
-            return await resolve(connection, unit.id, unit.level)
+            return await resolve(connection, number, level)
 
     found = in_database(full.settings, run)
     return found, Caller(0, "ntm-0000000000000000", frozenset(), found).context()
@@ -210,7 +212,8 @@ def test_every_protected_table_has_forced_row_security_and_its_policies(full: Fi
 WITHOUT: Final = {
     "nothing said": "",
     "said nothing": NOTHING.told(),
-    "empty arrays": "SELECT set_config('ntm.units', '{}', true), set_config('ntm.grants', '{}', true)",
+    "empty arrays": "SELECT set_config('ntm.units', '{}', true),"
+                    " set_config('ntm.grants', '{}', true)",
     "a client that is none": "SELECT set_config('ntm.client', 'ntm-nobody', true)",
     "another name": "SELECT set_config('ntm.nations', 'on', true)",
 }  # fmt: skip
@@ -250,7 +253,8 @@ def test_without_a_context_nothing_is_written(full: Filled, table: str, told: st
     """INSERT is refused by row security, UPDATE and DELETE find no row; a hamlet's name is free."""
     row = rows(full, table)[0]
     spelled = msgspec.json.encode(row).decode()
-    assert refused(full, EVERYTHING, _AGAIN.format(table=table), spelled) == "23505"
+    whose = Context(row.get("client", ""), nation=True, grants=(row.get("grant_id", 0),))
+    assert refused(full, whose, _AGAIN.format(table=table), spelled) == "23505"
     level = {"level": "commune"} if table == "unit" else {}  # hamlets are entered by clients
     spelled = msgspec.json.encode(row | level).decode()
     assert refused(full, told, _AGAIN.format(table=table), spelled) == "42501"
@@ -302,8 +306,9 @@ def test_a_context_ends_with_its_transaction(full: Filled) -> None:
 
 # Today's and yesterday's provinces, districts that ended, communes of both times, a hamlet.
 TERRITORIES: Final = (
-    "25", "86", "province-84", "province-25", "district-227", "07894", "commune-07894", "29266",
-    "07894-01", "commune-29266",
+    "province-25-2025", "province-84", "district-227", "commune-07894-2025", "commune-07894",
+    "hamlet-07894-2025-01", "province-86-2025", "province-25", "commune-29266-2025",
+    "commune-29266",
 )  # fmt: skip
 
 
@@ -336,9 +341,8 @@ def test_a_territory_writes_only_where_it_lies(full: Filled, table: str, place: 
     inside = [row for row in everything if territory.holds(tuple(row)[1:])]
     outside = [row for row in everything if not territory.holds(tuple(row)[1:])]
     number = "value_id" if table == "current_value" else "id"
+    assert inside
     for row, wanted in [(inside[-1], "23505"), *((one, "42501") for one in outside[-40::8])]:
-        if not inside:
-            continue
         (copied,) = rows(full, table, f"WHERE {number} = {row[0]}")[:1]
         spelled = msgspec.json.encode(copied).decode()
         # It may be written where only its number is in the way.
@@ -347,8 +351,8 @@ def test_a_territory_writes_only_where_it_lies(full: Filled, table: str, place: 
 
 def test_what_hangs_on_a_row_is_seen_and_written_with_it(full: Filled) -> None:
     """Secrets with their client, reads with their grant, identifiers and withdrawals with units."""
-    _, here = context_of(full, "25")
-    _, elsewhere = context_of(full, "86")
+    _, here = context_of(full, "province-25-2025")
+    _, elsewhere = context_of(full, "province-86-2025")
     (client,) = fetch(
         full.owner,
         "SELECT c.id, c.client_id FROM ntm.client c JOIN ntm.client_secret s ON s.client_id = c.id"
@@ -382,37 +386,38 @@ def test_what_hangs_on_a_row_is_seen_and_written_with_it(full: Filled) -> None:
 
 
 def test_a_grant_opens_rows_for_reading_and_never_for_writing(full: Filled) -> None:
-    """With the number of a grant its values are seen; none can be recorded or retracted."""
-    _, elsewhere = context_of(full, "86")
+    """With the number of a grant its receiver sees values; none can be recorded or retracted."""
+    _, there = context_of(full, "province-86-2025")
     (grant,) = fetch(
-        full.owner,
-        "SELECT id, units FROM ntm.data_grant WHERE id < 1000000 AND resources = '{values}'",
+        full.owner, "SELECT id, units, to_unit_id FROM ntm.data_grant WHERE id < 1000000"
     )
-    opened = Context(**{**msgspec.structs.asdict(elsewhere), "grants": (grant["id"],)})
-    where = "FROM value WHERE unit_id = ANY($1::int[])"
-    units = list(grant["units"])
-    assert seen(full, elsewhere, f"SELECT 1 {where}", units) == []
-    assert seen(full, opened, f"SELECT 1 {where}", units)
-    number = fetch(
-        full.owner, "SELECT max(value_id) FROM ntm.current_value WHERE unit_id = ANY($1)", units
-    )[0][0]
-    change = "UPDATE current_value SET status = 'retracted' WHERE value_id = $1 RETURNING 1"
-    assert refused(full, opened, change, number) in ("", "42501")
-    try:
-        assert seen(full, opened, change, number) == []
-    except asyncpg.InsufficientPrivilegeError:
-        pass
-    (value,) = rows(full, "value", f"WHERE id = {number}")[:1]
+    (receiver,) = fetch(
+        full.owner,
+        "SELECT client_id FROM ntm.client WHERE unit_id = $1 AND id < 1000000",
+        grant["to_unit_id"],
+    )
+    known = msgspec.structs.replace(there, client=receiver["client_id"])
+    opened = msgspec.structs.replace(known, grants=(grant["id"],))
+    values, units = "SELECT id FROM value WHERE unit_id = ANY($1::int[])", list(grant["units"])
+    assert seen(full, opened, values, units)
+    assert seen(full, known, values, units) == []
+    # Its number alone opens nothing to another client.
+    stranger = msgspec.structs.replace(there, grants=(grant["id"],))
+    assert seen(full, stranger, values, units) == []
+    number = max(row[0] for row in seen(full, opened, values, units))
+    change = "UPDATE current_value SET status = 'retracted' WHERE unit_id = ANY($1) RETURNING 1"
+    assert seen(full, opened, change, units) == []
+    (value,) = rows(full, "value", f"WHERE id = {number}")
     spelled = msgspec.json.encode(value).decode()
     assert refused(full, opened, _AGAIN.format(table="value"), spelled) == "42501"
-    # Nor does the number of a grant open what belongs to others.
-    assert count(full, Context(grants=(grant["id"],)), "evaluation") == 0
+    alone = Context(client=receiver["client_id"], grants=(grant["id"],))
+    assert count(full, alone, "evaluation") == 0
 
 
 @pytest.mark.parametrize("table", LYING)
 def test_a_key_that_is_taken_elsewhere_says_nothing(full: Filled, table: str) -> None:
     """Whether a row that one cannot see exists is not told: taken or free, the refusal is one."""
-    territory, context = context_of(full, "29266")
+    territory, context = context_of(full, "commune-29266-2025")
     number = "value_id" if table == "current_value" else "id"
     outside = next(row for row in lying(full, table) if not territory.holds(tuple(row)[1:]))
     (taken,) = rows(full, table, f"WHERE {number} = {outside[0]}")[:1]
@@ -613,7 +618,7 @@ def copy(cluster: Embedded, worker_id: str, tmp_path: Path) -> Iterator[Callable
 def test_the_service_does_not_start_on_a_damaged_database(
     copy: Callable[[], Filled], ntm: Ntm, name: str
 ) -> None:
-    """Start-up and `ntm db check` refuse, name what is wrong in two languages and how to mend it."""
+    """Start-up and `ntm db check` refuse, name what is wrong and how to mend it."""
     named, statements = DAMAGES[name]
     damaged = copy()
     execute(damaged.owner, *statements)
