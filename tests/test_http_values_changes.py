@@ -19,6 +19,7 @@ from value_calls import (
     TRUTH,
     VALUES,
     Item,
+    ended,
     ids,
     listed,
     record,
@@ -279,7 +280,7 @@ async def test_a_retracted_value_appears_again(
     follower = Follower(client, since, limit="1")
     assert await follower.all() == [first, second]
     await retract(client, first["id"])
-    gone = first | {"status": "retracted"}
+    gone = ended(first, "retracted")
     assert await follower.all() == [gone]
     assert await Follower(client, since).all() == [second, gone]
     assert await Follower(client, since, status="retracted").all() == [gone]
@@ -298,7 +299,7 @@ async def test_a_value_that_was_followed_appears_again(
     (second,) = await record(client, entry(UNITS[4], 2))
     changed = await follower.all()
     assert second in changed
-    assert first | {"status": "superseded"} in changed
+    assert ended(first, "superseded") in changed
     assert len(changed) == 2
 
 

@@ -18,6 +18,7 @@ from value_calls import (
     TRUTH,
     VALUES,
     Item,
+    ended,
     entry,
     history,
     ids,
@@ -62,8 +63,8 @@ async def test_a_later_value_follows_an_earlier_one_and_both_stay(
     rows = await stored(database, first["id"], second["id"])
     (third,) = await versions(client, A, 3)
     assert await current(client, A) == [third]
-    assert await one(client, first["id"]) == first | {"status": "superseded"}
-    assert await one(client, second["id"]) == second | {"status": "superseded"}
+    assert await one(client, first["id"]) == ended(first, "superseded")
+    assert await one(client, second["id"]) == ended(second, "superseded")
     assert await stored(database, first["id"], second["id"]) == rows
     answer = await client.get(f"{VALUES}/{second['id']}/history")
     described.judge(answer)
@@ -112,7 +113,7 @@ async def test_a_retracted_value_counts_no_more_and_stays_on_record(
     answer = await retract(member.http, value["id"], "sai đơn vị tính")
     described.judge(answer)
     assert answer.status_code == 200
-    gone = value | {"status": "retracted"}
+    gone = ended(value, "retracted")
     assert answer.json() == gone
     assert await one(client, value["id"]) == gone
     assert await current(client, C) == []
@@ -183,7 +184,7 @@ async def test_nothing_on_record_can_be_edited_by_the_service(
     (value,) = await versions(client, F, 1)
     await retract(client, value["id"])
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        async with database.reading() as connection:
+        async with database.writing() as connection:
             await connection.execute(act.format(table))
 
 

@@ -12,7 +12,20 @@ import pytest
 from conftest import Described, Join, calling, problem
 from fastapi import FastAPI
 from test_http_units import everything
-from value_calls import COUNT, RATE, TRUTH, VALUES, Item, entry, ids, listed, one, ratio, record
+from value_calls import (
+    COUNT,
+    RATE,
+    TRUTH,
+    VALUES,
+    Item,
+    ended,
+    entry,
+    ids,
+    listed,
+    one,
+    ratio,
+    record,
+)
 
 from app.database import Database
 from app.domain import clients, unit_lookup
@@ -106,7 +119,7 @@ async def test_a_status_is_one_of_the_current_values(client: httpx.AsyncClient) 
     kept = set(ids(made)) - {gone["id"]}
     assert set(ids(await listed(client, **params))) == kept
     assert set(ids(await listed(client, **params, status="reported"))) == kept
-    assert await listed(client, **params, status="retracted") == [gone | {"status": "retracted"}]
+    assert await listed(client, **params, status="retracted") == [ended(gone, "retracted")]
 
 
 async def test_a_page_leads_to_the_next_one_with_its_filters(client: httpx.AsyncClient) -> None:

@@ -231,7 +231,7 @@ async def test_what_differs_in_anything_it_says_is_a_new_value(
 ) -> None:
     """Source, note and day are part of what is on record: only the very same is unchanged."""
     where = path("03148", indicator=TRUTH)
-    first = (await client.put(where, json=measure(True))).json()
+    (first,) = await record(client, entry("03148", True, TRUTH))
     answer = await client.put(where, json=measure(True, **other), headers=ANYTHING)
     assert (answer.status_code, answer.json()["unchanged"]) == (200, False)
     assert answer.json()["id"] > first["id"]
@@ -243,8 +243,7 @@ async def test_equal_shares_of_other_counts_are_new_values(client: httpx.AsyncCl
     where = path("03151", indicator=RATE)
     answers = [(await client.put(where, json=measure(facts[0]))).json()]
     answers += [
-        (await client.put(where, json=measure(fact), headers=ANYTHING)).json()
-        for fact in facts[1:]
+        (await client.put(where, json=measure(fact), headers=ANYTHING)).json() for fact in facts[1:]
     ]
     assert [each["unchanged"] for each in answers] == [False] * len(facts)
     assert [each["value"] for each in answers] == facts

@@ -84,6 +84,11 @@ async def retract(client: httpx.AsyncClient, id_: int, reason: str = "nháº­p nhá
     return await client.post(f"{VALUES}/{id_}/retract", json={"reason": reason})
 
 
+def ended(value: Item, status: str) -> Item:
+    """Return a value as it is shown once it counts no more: its version tells so as well."""
+    return value | {"status": status, "version": f"{value['id']}.1"}
+
+
 def ids(items: list[Item]) -> list[int]:
     """Return the numbers of values."""
     return [item["id"] for item in items]

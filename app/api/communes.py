@@ -22,7 +22,7 @@ from app.api.strict import StrictRoute
 from app.api.unit_shapes import CommuneInPath, On, Under, UnitShape
 from app.api.work import IdempotencyKey
 from app.database import driver_in
-from app.domain import commune_facts, unit_listing, unit_lookup
+from app.domain import commune_facts, designations, unit_listing, unit_lookup
 from app.domain.commune_facts import COMMUNE_COLUMNS, Attribute
 from app.domain.previews import unknown_attribute
 from app.domain.refusals import Complaint
@@ -247,7 +247,7 @@ async def designate(
     async with data.reading() as connection:
         unit = await unit_lookup.get(connection, code, day)
     caller.territory.require(unit)
-    await commune_facts.designate(session, body.by(caller), unit, body.recorded())
+    await designations.designate(session, body.by(caller), unit, body.recorded())
     shown = await commune_facts.get(await driver_in(session), unit.key, day)
     return created(shown, language, f"/v1/communes/{unit.key}?on={day}")
 

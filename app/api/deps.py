@@ -17,7 +17,7 @@ from app.api.rate_limits import spend
 from app.api.tokens import Tokens
 from app.api.work import Work
 from app.database import Database
-from app.domain import clients
+from app.domain import recognition
 from app.domain.clients import SCOPES
 from app.domain.grants import Grants
 from app.domain.ruleset_snapshots import Snapshots
@@ -69,7 +69,7 @@ async def _recognised(request: Request, client_id: str, scopes: Iterable[str]) -
     opened: Database = request.app.state.database
     known: Territories = request.app.state.territories
     async with opened.asking() as connection:
-        found = await clients.recognise(connection, known, client_id, scopes)
+        found = await recognition.recognise(connection, known, client_id, scopes)
     if found is None:
         return None
     one, numbers = found

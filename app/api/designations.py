@@ -17,8 +17,8 @@ from app.api.shapes import DesignationShape, Line, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import NumberInPath, On, Under, UnitShape
 from app.api.work import IdempotencyKey
-from app.domain import commune_facts, territory, unit_lookup
-from app.domain.commune_facts import Wanted
+from app.domain import designations, territory, unit_lookup
+from app.domain.designations import Wanted
 
 router = APIRouter(prefix="/v1/designations", tags=["communes"], route_class=StrictRoute)
 
@@ -85,7 +85,7 @@ async def list_designations(
             above = await unit_lookup.get(connection, under, on or today(), "/under")
             within = await territory.resolve(connection, above.id, above.level)
         wanted = Wanted(on, model, authority, within)
-        found = await commune_facts.designations(connection, wanted, limit + 1, after)
+        found = await designations.page(connection, wanted, limit + 1, after)
     shown, following = cut(found, lambda one: [str(one["id"])], limit, filters)
     return answer(request, {"items": shown, "next": following}, language, links(request, following))
 
@@ -105,5 +105,5 @@ async def withdraw_designation(
     _: IdempotencyKey = None,
 ) -> Response:
     """Withdraw a designation of a commune of one's territory; both stay on record."""
-    await commune_facts.withdraw(session, body.by(caller), id, body.reason)
+    await designations.withdraw(session, body.by(caller), id, body.reason)
     return created({"id": id, "reason": body.reason}, language, status=200)

@@ -24,7 +24,7 @@ from app.api.rate_limits import RateLimits
 from app.api.strict import StrictRequest, StrictRoute
 from app.api.tokens import Tokens
 from app.database import DatabaseFailed
-from app.domain import clients
+from app.domain import recognition
 from app.domain.clients import SCOPES
 from app.domain.signing_keys import LIFETIME
 from app.rules.errors import Text
@@ -189,7 +189,7 @@ async def _granted(request: Request, issuer: Tokens, data: Data) -> dict[str, An
             Text("hãy gửi grant_type=client_credentials", "send grant_type=client_credentials"),
         )
     async with data.reading() as connection:
-        held = await clients.authenticate(connection, client_id, secret)
+        held = await recognition.authenticate(connection, client_id, secret)
     if held is None:
         raise _failed_login(request, client_id)
     scopes = _scopes(form, held)
