@@ -162,7 +162,7 @@ WRONG: Final[tuple[tuple[dict[str, Any], str, str], ...]] = (
     ({"from_territory": "VN"}, "/from_territory", "wrong-level"),
     ({"from_territory": 7948}, "/from_territory", "wrong-type"),
     ({"from_territory": None}, "/from_territory", "missing-field"),
-    ({"to_client": NOBODY}, "", "missing-field"),
+    ({"to_client": NOBODY}, "", "wrong-value"),
     ({"to_territory": None}, "", "missing-field"),
     ({"to_territory": GIVER}, "/to_territory", "wrong-value"),
     ({"to_territory": None, "to_client": "ntm-1"}, "/to_client", "wrong-value"),

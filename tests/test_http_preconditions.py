@@ -437,13 +437,14 @@ async def test_a_retraction_may_say_which_state_it_means(
     failed(await retract(client, one["id"], "*", version="x"), described)
     assert await fingerprint(database) == before
     tagged = (await client.get(f"{VALUES}/{one['id']}")).headers["etag"]
-    for number, given, more in (
+    ways: tuple[tuple[int, str | None, Item], ...] = (
         (one["id"], tagged, {}),
         (two["id"], "*", {}),
         (three["id"], None, {"version": three["version"]}),
         (four["id"], None, {}),
-    ):
-        answer = await retract(client, number, given, **more)
+    )
+    for number, way, more in ways:
+        answer = await retract(client, number, way, **more)
         described.judge(answer)
         assert (answer.status_code, answer.json()["status"]) == (200, "retracted")
         assert answer.json()["version"] == f"{number}.1"
@@ -493,7 +494,8 @@ async def test_a_revocation_may_say_which_state_it_means(
     described.judge(done)
     assert done.json()["revoked_at"] is not None
     failed(await client.post(f"{path}/revoke", headers={"if-match": tagged}), described)
-    for bare in (None, {}):
+    nothing: tuple[Item | None, ...] = (None, {})
+    for bare in nothing:
         path, _ = await made(client)
         assert (await client.post(f"{path}/revoke", json=bare)).status_code == 200
     path, _ = await made(client)

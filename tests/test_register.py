@@ -455,7 +455,7 @@ async def enter(own: Own, key: str, code: str, day: str) -> int:
         async with database.reading() as connection:
             commune = await unit_lookup.get(connection, key, on)
         async with database.transaction() as session:
-            return await hamlets.add(session, commune, code, "Thôn Nà Mạ", "thon", on)
+            return await hamlets.add(session, None, commune, code, "Thôn Nà Mạ", "thon", on)
 
 
 VERSIONS_OF = """

@@ -72,7 +72,8 @@ class GrantIn(Change):
     @model_validator(mode="after")
     def _one_receiver(self) -> GrantIn:
         if (self.to_client is None) == (self.to_territory is None):
-            raise PydanticCustomError("client_or_territory", "either client or territory")
+            told = {"both": self.to_client is not None}
+            raise PydanticCustomError("client_or_territory", "client or territory", told)
         return self
 
 

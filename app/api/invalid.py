@@ -15,7 +15,7 @@ def complaints(errors: Iterable[Mapping[str, Any]], within: int = 0) -> list[Com
     found = []
     for error in errors:
         place: Sequence[str | int] = error["loc"]
-        named = place[-1] if place and isinstance(place[-1], str) else "JSON"
+        named = next((one for one in reversed(place) if isinstance(one, str)), "JSON")
         code, message = _explain(error, named)
         found.append(Complaint(pointer(*place[within:]), code, message))
     return found
@@ -36,7 +36,7 @@ def _explain(error: Mapping[str, Any], name: str) -> tuple[str, Text]:
         vi, en = what if name == "body" else (f"“{name}”", f"“{name}”")
         return "missing-field", Text(f"thiếu {vi}", f"{en} is missing")
     if kind in _MISSING:
-        return "missing-field", _MISSING[kind]
+        return ("wrong-value" if context.get("both") else "missing-field"), _MISSING[kind]
     if kind in _TYPES:
         wanted = _TYPES[kind]
         return "wrong-type", Text(f"“{name}” phải là {wanted.vi}", f"“{name}” must be {wanted.en}")
@@ -65,7 +65,7 @@ _MISSING: Mapping[str, Text] = {
     ),
     "client_or_territory": Text(
         "hãy ghi “to_client” hoặc “to_territory”, không ghi cả hai",
-        "give either “to_client” or “to_territory”",
+        "give either “to_client” or “to_territory”, not both",
     ),
 }
 _VALUES: Mapping[str, Text] = {

@@ -12,7 +12,7 @@ import re
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 from pydantic import Field
 
 from app.api.problems import Problem
@@ -63,9 +63,9 @@ class Stated(msgspec.Struct, frozen=True):
         return any(tag is not None and tag[1].rpartition("-")[0] == current for tag in tags)
 
 
-async def stated(if_match: IfMatch = None) -> Stated:
-    """Return what the header If-Match says."""
-    return Stated(if_match)
+async def stated(request: Request, if_match: IfMatch = None) -> Stated:
+    """Return what the header If-Match says, sent in one line or in several (RFC 9110, 5.3)."""
+    return Stated(if_match and ", ".join(request.headers.getlist("if-match")))
 
 
 Meant = Annotated[Stated, Depends(stated)]

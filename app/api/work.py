@@ -22,7 +22,9 @@ from starlette.responses import Response
 from app.database import Database, DatabaseFailed, driver_in
 from app.domain import kept_answers
 from app.domain.kept_answers import Answer, Named
+from app.domain.refusals import Complaint, Refused
 from app.domain.territory import Caller
+from app.rules.errors import Text
 
 KEY: Final = "Idempotency-Key"
 _PATTERN: Final = r"^[\x21-\x7e]{1,255}$"
@@ -128,7 +130,11 @@ async def worked(
 
 
 async def _named(request: Request, caller: Caller) -> Named | None:
-    key = request.headers.get(KEY, "")
+    keys = request.headers.getlist(KEY)
+    if len(keys) > 1:
+        message = Text(f"tiêu đề {KEY} bị lặp lại", f"the header {KEY} is given twice")
+        raise Refused([Complaint("", "repeated-parameter", message)])
+    key = keys[0] if keys else ""
     if not re.fullmatch(_PATTERN, key):
         return None  # absent, or refused with the other parameters
     query = str(sorted(request.query_params.multi_items()))

@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, cast
 
 import asyncpg
+from sqlalchemy import event
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.database.context import Context
 from app.database.failures import PoolExhausted, logging_in
@@ -160,7 +162,11 @@ async def serving(address: Address, *, patient: bool) -> asyncpg.Connection:
     """Open a connection of the service; a patient one lets a transaction take its time."""
     connection = await address.connect(**_options(as_service=True))
     if not patient and connection.get_server_version().major >= _LIMITS_TRANSACTIONS:
-        await connection.execute(f"SET transaction_timeout = {_TRANSACTION}")
+        try:
+            await connection.execute(f"SET transaction_timeout = {_TRANSACTION}")
+        except BaseException:
+            connection.terminate()  # it belongs to no pool yet: nobody else would end it
+            raise
     return connection
 
 
@@ -187,7 +193,7 @@ def engine(address: Address, pool: int, *, as_service: bool, patient: bool = Fal
             return await serving(address, patient=patient)
         return await address.connect(**_options(as_service=False))
 
-    return create_async_engine(
+    made = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connect,
         pool_size=pool,
@@ -195,3 +201,15 @@ def engine(address: Address, pool: int, *, as_service: bool, patient: bool = Fal
         pool_timeout=_WAITING,
         hide_parameters=True,
     )
+    event.listen(made.sync_engine, "checkin", _inherit_nothing)
+    return made
+
+
+def _inherit_nothing(connection: Any, record: ConnectionPoolEntry) -> None:
+    """End a connection that is, or that its driver believes to be, in a transaction still.
+
+    After a BEGIN that was answered with an error the driver believes so for ever.
+    """
+    driver = connection and connection.driver_connection
+    if driver and (driver._top_xact is not None or driver.is_in_transaction()):
+        record.invalidate()

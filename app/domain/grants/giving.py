@@ -127,8 +127,8 @@ async def _own(connection: asyncpg.Connection, caller: Caller, wish: Wish) -> li
         known = await connection.fetchval(_UNIT_OF, caller.client_id)
         own = wish.to_unit.id in (known, wish.opened.id)
     message = Text(
-        "không cần chia sẻ cho chính mình; hãy chọn máy khách hoặc địa bàn khác",
-        "nothing is granted to oneself; choose another client or territory",
+        "bên nhận đã thấy toàn bộ dữ liệu này; hãy chọn máy khách hoặc địa bàn khác",
+        "the receiver sees all of this anyway; choose another client or territory",
     )
     return [Complaint(place, "wrong-value", message)] if own else []
 

@@ -155,6 +155,7 @@ def _columns(placed: Sequence[Placed]) -> list[list[Any]]:
     ]
 
 
+_QUEUE: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7415))"
 _HOLD: Final = """
 SELECT FROM current_value WHERE unit_id = $1 AND indicator = $2 AND period = $3 FOR UPDATE
 """
@@ -167,8 +168,10 @@ SELECT followed_id IS NOT NULL FROM current_value
 async def hold(connection: asyncpg.Connection, placed: Placed) -> None:
     """Let nobody else follow or retract what an entry would follow, until the transaction ends.
 
-    The next statement sees what whoever held it before has committed.
+    The next statement sees what whoever held it before has committed. Where there is nothing
+    yet, those who hold it for the first value come one after the other.
     """
+    await connection.execute(_QUEUE, " ".join(map(str, placed.key)))
     await connection.execute(_HOLD, *placed.key)
 
 
