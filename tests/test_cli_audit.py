@@ -112,7 +112,9 @@ def test_without_checkpoints_a_cut_end_cannot_be_seen_and_that_is_said(
             "DELETE FROM audit_entry WHERE id = (SELECT max(id) FROM audit_entry)")  # fmt: skip
     kept = _file(env).rename(tmp_path / "elsewhere")
     alone = ntm("audit", "verify", env=env)
-    assert (alone.code, "no checkpoint" in alone.err) == (0, True)
+    assert (alone.code, "no checkpoint" in alone.err) == (1, True)
+    assert not _verified(ntm, env)["intact"]
+    assert ntm("audit", "verify", "--without-checkpoints", env=env).code == 0
     (told,) = _verified(ntm, env, "--checkpoints", str(kept))["damage"]
     assert (told["kind"], told["position"]) == ("truncated", 3)
     assert "backup" in told["message"]
@@ -145,7 +147,7 @@ def test_verifying_makes_no_file(ntm: Ntm, env: Env) -> None:
     folder = Path(env["NTM_DATA_DIR"])
     for one in folder.iterdir():
         one.unlink()
-    assert _verified(ntm, env)["intact"]
+    assert _verified(ntm, env, "--without-checkpoints")["intact"]
     assert list(folder.iterdir()) == []
 
 

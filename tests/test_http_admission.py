@@ -76,83 +76,54 @@ async def test_who_waited_too_long_is_refused_and_leaves_the_queue() -> None:
     assert gate.running == 0
 
 
-async def waited(gate: Gate, clock: Clock, seconds: float) -> None:
-    """Let one more wait so long for the one place, and take it over."""
-    waiting = asyncio.create_task(gate.enter())
+SLOW: Final = Pace(patience=FOREVER, haste=0, period=100)
+
+
+async def filled(gate: Gate) -> list[asyncio.Task[bool]]:
+    """Fill the queue of a gate whose places are taken; return those who wait."""
+    waiting = [asyncio.create_task(gate.enter()) for _ in range(64)]
     await settled()
-    clock.now += seconds
-    gate.leave()
-    assert await waiting
+    assert gate.waiting == 64
+    return waiting
 
 
-SLOW: Final = Pace(patience=FOREVER, haste=0, late=10, standing=5, period=100)
+async def test_as_long_as_there_is_room_everybody_waits_and_is_served() -> None:
+    """A burst, or many who each wait for their answer, are no overload."""
+    gate = Gate(1, SLOW)
+    assert await gate.enter()
+    waiting = await filled(gate)
+    for _ in range(200):
+        gate.leave()
+        await settled()
+        waiting.append(asyncio.create_task(gate.enter()))
+        await settled()
+    for _ in waiting:
+        gate.leave()
+    assert all(await asyncio.gather(*waiting))
 
 
-async def test_when_everybody_waits_too_long_newcomers_are_refused_until_it_is_over() -> None:
-    """Waits longer than `late` for longer than `standing` are overload; a calm period ends it."""
+async def test_when_the_queue_is_full_newcomers_are_refused_until_it_is_over() -> None:
+    """Overload begins with a full queue, goes on while most are refused, and ends by itself."""
     clock = Clock()
     gate = Gate(1, SLOW, clock)
     assert await gate.enter()
-    await waited(gate, clock, 11)  # late once
-    await waited(gate, clock, 11)  # and for longer than `standing`: overload begins
-    assert not await gate.enter()
-    assert not await gate.enter()
+    waiting = await filled(gate)
+    assert not await gate.enter(), "no room"
+    for _ in waiting:
+        gate.leave()
+    assert all(await asyncio.gather(*waiting)), "who waits already is served"
+    assert not await gate.enter(), "the queue is empty, and yet nobody else waits"
     clock.now += 101  # most were refused: it goes on
     assert not await gate.enter()
-    for _ in range(4):  # here every second one is
+    for _ in range(4):  # one of five is refused
         gate.leave()
         assert await gate.enter()
-    clock.now += 101  # one of five was refused: it is over
-    waiting = asyncio.create_task(gate.enter())
+    clock.now += 101
+    patient = asyncio.create_task(gate.enter())
     await settled()
-    assert gate.waiting == 1
+    assert gate.waiting == 1, "it is over"
     gate.leave()
-    assert await waiting
-
-
-@pytest.mark.parametrize("waits", [(11,), (11, 9, 11, 9), (9, 9, 9, 9, 9), (11, 4, 11)], ids=str)
-async def test_a_burst_that_is_served_in_time_is_no_overload(waits: tuple[float, ...]) -> None:
-    """One late wait, or late ones among others in time, let newcomers wait as before."""
-    clock = Clock()
-    gate = Gate(1, SLOW, clock)
-    assert await gate.enter()
-    for seconds in waits:
-        await waited(gate, clock, seconds)
-    waiting = asyncio.create_task(gate.enter())
-    await settled()
-    assert gate.waiting == 1
-    gate.leave()
-    assert await waiting
-
-
-async def test_an_empty_queue_ends_what_was_late() -> None:
-    """Late waits before a pause and after it are no standing queue."""
-    clock = Clock()
-    gate = Gate(1, SLOW, clock)
-    for _ in range(3):
-        assert await gate.enter()
-        await waited(gate, clock, 11)
-        gate.leave()
-    assert await gate.enter()
-    waiting = asyncio.create_task(gate.enter())
-    await settled()
-    assert gate.waiting == 1
-    gate.leave()
-    assert await waiting
-
-
-async def test_the_queue_is_bounded() -> None:
-    """Beyond 16 that wait for each place, nobody even begins to wait."""
-    gate = Gate(1, Pace(patience=FOREVER))
-    assert await gate.enter()
-    waiting = [asyncio.create_task(gate.enter()) for _ in range(16)]
-    await settled()
-    assert gate.waiting == 16
-    assert not await gate.enter()
-    for one in waiting:
-        one.cancel()
-    await asyncio.gather(*waiting, return_exceptions=True)
-    assert (gate.running, gate.waiting) == (1, 0)
+    assert await patient
 
 
 async def test_who_is_cancelled_while_waiting_takes_no_place_along() -> None:

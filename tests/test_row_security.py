@@ -533,6 +533,15 @@ def _damages() -> Iterator[tuple[str, str, tuple[str, ...]]]:
                 yield f"{table} check {name}", table, (
                     f"ALTER POLICY {policy} WITH CHECK (true)",
                 )  # fmt: skip
+    for table in ("audit_entry", "audit_seal"):
+        off = f"ALTER TABLE ntm.{table} DISABLE TRIGGER kept"
+        yield f"{table} trigger off", table, (off,)
+        yield f"{table} trigger replica", table, (off.replace("DISABLE", "ENABLE REPLICA"),)
+        yield f"{table} trigger gone", table, (f"DROP TRIGGER kept ON ntm.{table}",)
+    for table in ("audit_entry", "audit_seal", "value", "recording", "register", "evaluation"):
+        for right in ("UPDATE", "DELETE", "TRUNCATE"):
+            granted = f"GRANT {right} ON ntm.{table} TO ntm_service"
+            yield f"{table} may {right}", f"{table} ({right})", (granted,)
     select = "AS SELECT * FROM ntm.value"
     for name, statement in (
         ("view", f"CREATE VIEW ntm.seen {select}"),
@@ -627,7 +636,7 @@ def test_the_service_does_not_start_on_a_damaged_database(
     assert caught.value.code == "database-unusable"
     for text in (caught.value.text.vi, caught.value.text.en):
         assert named in text
-        assert "ntm db upgrade" in text
+        assert "migrations/versions" in text
     with pytest.raises(DatabaseFailed):
         in_database(damaged.settings, lambda database: prepare(database, lambda *_: None))
     ran = ntm("--lang", "en", "db", "check", env=damaged.env)

@@ -14,7 +14,7 @@ async def fingerprint(database: Database) -> dict[str, tuple[int, str]]:
         driver = await driver_of(connection)
         for (table,) in await driver.fetch(_TABLES, SCHEMA):
             statement = (
-                "SELECT count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
+                "SELECT count(*), sum(hash_record_extended(t, 0))::text"
                 f' FROM "{SCHEMA}"."{table}" t'
             )
             row = await driver.fetchrow(statement)

@@ -27,6 +27,7 @@ from app.domain.refusals import (
     Refused,
 )
 from app.rules.errors import CheckFailed, Text
+from app.rules.facts import printable
 
 _log = logging.getLogger("ntm")
 
@@ -126,7 +127,7 @@ async def _http(request: Request, error: Exception) -> Response:
         return render(request, error)
     assert isinstance(error, HTTPException)
     code, detail = _STATUSES.get(error.status_code, _STATUSES[400])
-    path = request.url.path[:200]
+    path = printable(request.url.path, 120)
     headers = {"allow": _allowed(request)} if error.status_code == 405 else error.headers
     problem = Problem(code, detail.format(path=path, method=request.method), (), headers)
     return render(request, problem)

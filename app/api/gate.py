@@ -1,9 +1,9 @@
 """The gate: so many requests run at once; others wait, as long as waiting helps anybody.
 
-Controlled delay (B. Maurer, Fail at Scale, ACM Queue 2015; K. Nichols and V. Jacobson, Controlling
-Queue Delay, ACM Queue 2012): a burst may wait and is served. When everybody has waited too long
-for a while, the service is overloaded: then newcomers are served at once or told at once that
-they are not, and what is admitted stays fast.
+After B. Maurer, Fail at Scale (ACM Queue 2015): a burst waits and is served, and so are clients
+that each wait for their answer before they ask again. When more come than are served, the queue
+fills: that is overload, and waiting would make everybody late. Then newcomers are served at once or
+told at once that they are not, and what is admitted stays fast.
 """
 
 from __future__ import annotations
@@ -16,23 +16,20 @@ from typing import Final
 
 import msgspec
 
-_ROOM: Final = 16  # how many may wait for each place
+_ROOM: Final = 64  # how many may wait
 _REFUSED: Final = 0.25  # of those who came in a period: overload has not ended
 
 
 class Pace(msgspec.Struct, frozen=True):
     """Times in seconds.
 
-    `patience`: how long anybody waits; `haste`: the same while overloaded; `late`: a wait that is
-    too long; `standing`: for how long all waits must be that long to call it overload; `period`:
-    after which it is looked whether the overload has ended; `sending`: for how long a place is
-    held for a body that has not arrived.
+    `patience`: how long anybody waits; `haste`: the same while overloaded; `period`: after which
+    it is looked whether the overload has ended; `sending`: for how long a place is held for a
+    body that has not arrived.
     """
 
     patience: float = 1.0
     haste: float = 0.005
-    late: float = 0.25
-    standing: float = 0.1
     period: float = 1.0
     sending: float = 0.040
 
@@ -46,8 +43,7 @@ class Gate:
         self.limit, self.running = limit, 0
         self.pace = pace or Pace()
         self._clock = clock
-        self._queue: deque[tuple[asyncio.Future[bool], float]] = deque()  # whom, since when
-        self._late_since: float | None = None
+        self._queue: deque[asyncio.Future[bool]] = deque()
         self._overloaded_until: float | None = None
         self._came = self._refused = 0
 
@@ -67,25 +63,24 @@ class Gate:
     def leave(self) -> None:
         """Give the place to whoever has waited longest, or back."""
         while self._queue:
-            place, since = self._queue.popleft()
+            place = self._queue.popleft()
             if not place.done():
-                self._learn(self._clock() - since)
                 place.set_result(True)
                 return
-        self._late_since = None
         self.running -= 1
 
     async def _admitted(self, longest: float) -> bool:
         if self.running < self.limit:
             self.running += 1
             return True
-        if len(self._queue) >= _ROOM * self.limit:
+        if len(self._queue) >= _ROOM:
+            if self._overloaded_until is None:
+                self._begin_period()
             return False
         loop = asyncio.get_running_loop()
         place: asyncio.Future[bool] = loop.create_future()
-        waiting = (place, self._clock())
         timer = loop.call_later(longest, _give_up, place)
-        self._queue.append(waiting)
+        self._queue.append(place)
         try:
             return await place
         except asyncio.CancelledError:
@@ -94,31 +89,20 @@ class Gate:
             raise
         finally:
             timer.cancel()
-            if waiting in self._queue:
-                self._queue.remove(waiting)
-
-    def _learn(self, waited: float) -> None:
-        """Learn from how long somebody waited whether there is overload."""
-        now = self._clock()
-        if waited <= self.pace.late:
-            self._late_since = None
-        elif self._late_since is None:
-            self._late_since = now
-        elif now - self._late_since > self.pace.standing and self._overloaded_until is None:
-            self._begin_period(now)
+            if place in self._queue:
+                self._queue.remove(place)
 
     def _is_overloaded(self) -> bool:
         """Tell whether there is overload; at the end of a period, whether it goes on."""
-        now = self._clock()
-        if self._overloaded_until is not None and now >= self._overloaded_until:
+        if self._overloaded_until is not None and self._clock() >= self._overloaded_until:
             if self._refused > self._came * _REFUSED:
-                self._begin_period(now)
+                self._begin_period()
             else:
-                self._overloaded_until = self._late_since = None
+                self._overloaded_until = None
         return self._overloaded_until is not None
 
-    def _begin_period(self, now: float) -> None:
-        self._overloaded_until = now + self.pace.period
+    def _begin_period(self) -> None:
+        self._overloaded_until = self._clock() + self.pace.period
         self._came = self._refused = 0
 
 

@@ -31,7 +31,8 @@ class Allowance(NamedTuple):
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the header fields that tell it: the usual ones, and those of the IETF's draft."""
-        limit, rest, full = (b"%d" % one for one in (self.limit, self.remaining, self.full_in))
+        more_in = self.full_in if self.allowed else self.next_in  # as Retry-After says it
+        limit, rest, full = (b"%d" % one for one in (self.limit, self.remaining, more_in))
         return [
             (b"ratelimit-limit", limit),
             (b"ratelimit-remaining", rest),

@@ -62,7 +62,7 @@ class RequestIds:
     def _ended(self, scope: Scope, status: int, seconds: float, failure: Exception | None) -> None:
         state = scope["state"]
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        route = getattr(scope.get("route"), "path", "-")
+        route = getattr(scope.get("route"), "path_format", "-")
         problem = state.get("problem")
         self._metrics.ended(method, route, status, seconds, problem)
         level = logging.INFO if status < 500 else logging.WARNING

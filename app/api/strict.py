@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
@@ -53,11 +54,14 @@ class StrictRequest(Request):
     async def json(self) -> Any:
         """Return the body as data; 400 `malformed-json` or 422 `invalid-text` otherwise."""
         try:
-            return read_json(await self.body())
+            found = read_json(await self.body())
         except MalformedJson as error:
             raise Problem("malformed-json", error.complaint.message, [error.complaint]) from error
         except Refused as error:
             raise refusal(error.complaints) from error
+        if isinstance(found, Decimal):  # a model whose fields may all be left out would take it
+            raise refusal([Complaint("", "wrong-type", _NO_OBJECT)])
+        return found
 
 
 class HeadAsGet:
@@ -126,6 +130,9 @@ class CsvRoute(StrictRoute):
 
     media = "text/csv"
     request = FileRequest
+
+
+_NO_OBJECT: Final = Text("“body” phải là một đối tượng JSON", "“body” must be a JSON object")
 
 
 def _too_large(limit: int) -> Problem:

@@ -38,9 +38,13 @@ def verify(
         bool,
         typer.Option("--allow-retired-key", help="Chấp nhận mốc mới nhất của khoá đã thay."),
     ] = False,
+    without: Annotated[
+        bool,
+        typer.Option("--without-checkpoints", help="Chấp nhận khi không có mốc nào làm chứng."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="In kết quả dạng JSON.")] = False,
 ) -> None:
-    """Tính lại mọi mã băm và so với các mốc; mã thoát 1 khi có chỗ không khớp."""
+    """Tính lại mọi mã băm và so với các mốc; mã thoát 1 khi không khớp hoặc thiếu mốc."""
     settings = read_settings()
     if file is not None and not file.is_file():
         misuse(Text(f"không có tệp mốc {file}", f"there is no file of checkpoints {file}"))
@@ -49,11 +53,13 @@ def verify(
         keys = _keys(settings)
     known = verifying.witness(lines, keys, allow_retired=allow_retired_key)
     report = use(lambda database: _verified(database, known), settings)
+    # Without a checkpoint nobody can tell whether the end was cut off: that is not intact.
+    intact = report.good and (without or report.vouched > 0 or not report.verified)
     if as_json:
-        out().print(plain(msgspec.json.encode(_plain(report)).decode()), soft_wrap=True)
+        out().print(plain(msgspec.json.encode(_plain(report, intact)).decode()), soft_wrap=True)
     else:
-        _tell(report)
-    if not report.good:
+        _tell(report, intact)
+    if not intact:
         raise typer.Exit(1)
 
 
@@ -85,7 +91,7 @@ async def _verified(database: Database, known: verifying.Witness) -> Report:
             )
 
 
-def _plain(report: Report) -> dict[str, Any]:
+def _plain(report: Report, intact: bool) -> dict[str, Any]:
     damage = [
         {
             "kind": one.kind,
@@ -97,27 +103,33 @@ def _plain(report: Report) -> dict[str, Any]:
         for one in report.damage
     ]
     found: dict[str, Any] = msgspec.to_builtins(report)
-    return {"intact": report.good} | found | {"damage": damage}
+    return {"intact": intact} | found | {"damage": damage}
 
 
-def _tell(report: Report) -> None:
+def _tell(report: Report, intact: bool) -> None:
     for one in report.damage:
         err().print(plain(f"{say(one.text)} [{one.kind}]"), style="red", soft_wrap=True)
-    lead = phrase("nguyên vẹn", "intact") if report.good else phrase("KHÔNG khớp", "DAMAGED")
+    lead = phrase("nguyên vẹn", "intact")
+    if not intact:
+        lead = (
+            phrase("CHƯA có mốc làm chứng", "NOT vouched for")
+            if report.good
+            else phrase("KHÔNG khớp", "DAMAGED")
+        )
     counts = phrase(
         f"{report.verified} mục đã kiểm tra, {report.pending} đang chờ niêm phong, "
         f"{report.checkpoints} mốc, có mốc làm chứng đến vị trí {report.vouched}",
         f"{report.verified} entries verified, {report.pending} not sealed yet, "
         f"{report.checkpoints} checkpoints, which vouch for positions up to {report.vouched}",
     )
-    out().print(f"{lead}: {counts}", style=None if report.good else "red", soft_wrap=True)
+    out().print(f"{lead}: {counts}", style=None if intact else "red", soft_wrap=True)
     if report.good and report.verified and not report.vouched:
         err().print(
             phrase(
-                "Chưa có mốc nào: nếu phần cuối bị xoá thì không thể thấy. Hãy chạy "
-                "`ntm audit seal` hoặc chỉ tệp mốc bằng --checkpoints.",
-                "There is no checkpoint: a deleted end could not be seen. Run `ntm audit seal`, or "
-                "name the file of checkpoints with --checkpoints.",
+                "Không có mốc nào: nếu phần cuối bị xoá thì không thể thấy. Hãy chỉ bản sao tệp "
+                "mốc bằng --checkpoints; nếu chưa từng có mốc, hãy chạy `ntm audit seal`.",
+                "There is no checkpoint: a deleted end could not be seen. Name a copy of the file "
+                "of checkpoints with --checkpoints; if there never was one, run `ntm audit seal`.",
             ),
             style="yellow",
             soft_wrap=True,

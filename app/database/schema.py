@@ -103,10 +103,12 @@ def _unprotected(names: Sequence[str]) -> DatabaseFailed:
     return DatabaseFailed(
         "database-unusable",
         Text(
-            f"bảo mật theo dòng của cơ sở dữ liệu thiếu hoặc đã bị sửa: {shown}; hãy chạy `ntm db "
-            "upgrade`, hoặc tạo lại các chính sách như trong migrations/versions",
-            f"the row security of the database is missing or was changed: {shown}; run `ntm db "
-            "upgrade`, or make the policies again as migrations/versions has them",
+            f"lớp bảo vệ của cơ sở dữ liệu thiếu hoặc đã bị sửa: {shown}; hãy tìm xem ai đã sửa, "
+            "rồi dùng tài khoản chủ sở hữu tạo lại như trong migrations/versions (0006 và 0009), "
+            "hoặc khôi phục từ bản sao lưu",
+            f"the row security of the database or the protection of its audit is missing or was "
+            f"changed: {shown}; find out who did it, then make it again as the owner, as "
+            "migrations/versions (0006 and 0009) has it, or restore a backup",
         ),
     )
 

@@ -65,8 +65,29 @@ SELECT proname FROM pg_proc WHERE pronamespace = $1::regnamespace AND prosecdef
 """
 
 
+# What the service may do to whole tables, besides reading, where PROTECTED does not say it.
+_RIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "audit_pending": ("INSERT", "DELETE"),
+    "audit_seal": ("INSERT",),
+    "recording": ("INSERT",),
+    "ruleset_snapshot": ("INSERT",),
+}
+_HELD: Final = """
+SELECT c.relname, held.privilege
+  FROM pg_class c, unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) held(privilege)
+ WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'p')
+   AND has_table_privilege(c.oid, held.privilege)
+"""
+# The triggers by which the audit refuses to be changed, as far as they are switched on.
+_KEPT: Final = """
+SELECT c.relname || '.kept' AS name FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
+ WHERE tgname = 'kept' AND tgenabled IN ('O', 'A')
+   AND c.relnamespace = $1::regnamespace AND c.relname IN ('audit_entry', 'audit_seal')
+"""
+
+
 async def faults(connection: asyncpg.Connection) -> list[str]:
-    """Return what is wrong with the row security of a database, each by its name; nothing: good."""
+    """Return what is wrong with what protects a database, each by its name; nothing: good."""
     forced = {row["relname"]: row["forced"] for row in await connection.fetch(_TABLES, SCHEMA)}
     policies = await connection.fetch(_POLICIES, SCHEMA)
     around = await connection.fetch(_AROUND, SCHEMA)
@@ -75,7 +96,22 @@ async def faults(connection: asyncpg.Connection) -> list[str]:
         *(table for table in sorted(set(forced) - set(PROTECTED) - set(EXEMPT))),
         *_wrong_policies(policies),
         *(row["name"] for row in around),
+        *await _excess(connection),
+        *sorted(_KEEPING - {row["name"] for row in await connection.fetch(_KEPT, SCHEMA)}),
     ]
+
+
+async def _excess(connection: asyncpg.Connection) -> list[str]:
+    """Return what the service may do to tables though it need not."""
+    found = [(row["relname"], row["privilege"]) for row in await connection.fetch(_HELD, SCHEMA)]
+    return [
+        f"{table} ({privilege})"
+        for table, privilege in sorted(found)
+        if privilege not in PROTECTED.get(table, _RIGHTS.get(table, ()))
+    ]
+
+
+_KEEPING: Final = frozenset({"audit_entry.kept", "audit_seal.kept"})
 
 
 def _wrong_policies(found: Iterable[asyncpg.Record]) -> list[str]:

@@ -54,8 +54,7 @@ def granted(row: str, resource: str, narrowed: str, by: str) -> str:
 NATION = f"{told('nation')} IS NOT NULL"
 SELF = f"client_id = {told('client')}"
 IDENTIFIED = (
-    "EXISTS (SELECT FROM unit_version v WHERE v.unit_id = unit_identifier.unit_id "
-    f"AND {lies('v')})"
+    f"EXISTS (SELECT FROM unit_version v WHERE v.unit_id = unit_identifier.unit_id AND {lies('v')})"
 )
 # command: condition; USING for what is read or changed, WITH CHECK for what is written.
 POLICIES: dict[str, dict[str, str]] = {
