@@ -498,7 +498,8 @@ NASTY_KEYS: Final = ("", "x", "\0", "\ud800", "x" * 5_000, "a/b~c", "__class__",
 
 TODAY_COMMUNE: Final = "07948"  # Phường Âu Cơ, Phú Thọ, since 2025-07-01
 NOBODY: Final = "ntm-0000000000000000"
-_NUMBERS: Final = itertools.count(100)  # of hamlets; each worker has a database of its own
+_NUMBERS: Final = itertools.count(100)  # of decisions; each worker has a database of its own
+_HAMLETS: Final = itertools.cycle(range(100, 1_000))  # a code has three digits at most
 
 
 class Operation(NamedTuple):
@@ -557,7 +558,7 @@ class Operation(NamedTuple):
             number = await new_evaluation(admin, MEMBERS_EVALUATION)
             return self._replace(path=re.sub("/1(?=/|$)", f"/{number}", self.path))
         if self.method == "POST" and self.template.endswith("/hamlets"):
-            return self._replace(body={**self.body, "code": f"{TODAY_COMMUNE}-{next(_NUMBERS)}"})
+            return self._replace(body={**self.body, "code": f"{TODAY_COMMUNE}-{next(_HAMLETS)}"})
         if self.method == "POST" and self.template.endswith("/designations"):
             return self._replace(body={**self.body, "decision": fresh_decision()})
         if self.form:

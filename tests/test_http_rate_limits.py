@@ -139,7 +139,7 @@ async def test_beyond_the_limit_the_answer_is_429_and_when_to_try_again(
     refused = await caller.get("/v1/vocabulary")
     assert (refused.status_code, problem(refused)["code"]) == (429, "rate-limited")
     assert refused.headers["retry-after"] == "20"
-    assert refused.headers["ratelimit"] == '"client";r=0;t=60'
+    assert refused.headers["ratelimit"] == '"client";r=0;t=20'
     described.judge(refused)
     english = await caller.get("/v1/vocabulary", headers={"accept-language": "en"})
     assert "3 requests a minute" in problem(english, "en")["detail"]

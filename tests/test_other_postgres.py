@@ -74,7 +74,9 @@ def test_it_is_checked_and_found_good(there: tuple[dict[str, str], Known], ntm: 
 
 
 # When and by whom values and verdicts were put on record.
-OWN = re.compile(rb'"(recorded_at|created_at|at|by)":"[^"]+"')
+OWN = re.compile(
+    rb'"(recorded_at|created_at|granted_at|last_at|at|by|granted_by|to_client|client)":"[^"]+"'
+)
 
 
 def _same_for(found: dict[str, tuple[int, bytes]]) -> dict[str, tuple[int, bytes]]:

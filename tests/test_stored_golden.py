@@ -30,7 +30,8 @@ TRA_VINH, PHU_THO = "84", "25"
 async def opened(settings: Settings, database: Database) -> httpx.AsyncClient:
     """Return a caller of the service with every scope in the whole nation."""
     app = create_app(settings, registry(), database)
-    token = app.state.tokens.issue(await client_of(database), list(SCOPES))
+    made = await client_of(database.acting_for(EVERYTHING))
+    token = app.state.tokens.issue(made, list(SCOPES))
     return calling(app, token=token)
 
 

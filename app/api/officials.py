@@ -55,9 +55,15 @@ _WORD: Final[dict[str, Any]] = {"min_length": 1, "max_length": 500, "pattern": r
 
 
 async def official_in_query(
-    acting_official_id: Annotated[str | None, Query(**_WORD)] = None,
-    acting_official_office: Annotated[str | None, Query(**_WORD)] = None,
-    acting_official_position: Annotated[str | None, Query(**_WORD)] = None,
+    acting_official_id: Annotated[
+        str | None, Query(description="Number of the official who decided.", **_WORD)
+    ] = None,
+    acting_official_office: Annotated[
+        str | None, Query(description="The official's office.", **_WORD)
+    ] = None,
+    acting_official_position: Annotated[
+        str | None, Query(description="The official's position.", **_WORD)
+    ] = None,
 ) -> Official | None:
     """Return the official on whose decision a file is sent, for bodies that are no JSON."""
     given = (acting_official_id, acting_official_office, acting_official_position)

@@ -23,9 +23,11 @@ def rotate() -> None:
     settings = read_settings()
     with explained():
         keys = signing_keys.of(settings)
-        kept = checkpoints.of(settings)  # one that cannot grow is told before anything changes
+        # A file that cannot grow is told before anything changes; without one there is none to.
+        kept = checkpoints.of(settings) if settings.checkpoints.exists() else None
         made = keys.rotate()
-        kept.renew(keys)
+        if kept is not None:
+            kept.renew(keys)
     where = settings.keys
     said = phrase(f"khoá mới {made.kid} trong {where}", f"new key {made.kid} in {where}")
     out().print(plain(said), soft_wrap=True)

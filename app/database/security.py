@@ -8,6 +8,7 @@ from typing import Final
 import asyncpg
 
 from app.database.connections import SCHEMA
+from app.embedded import SERVICE
 
 # Table: what the service may do there at all, each by a policy `may_<command>`. What everyone may
 # read (the register, what it says of communes) is in OPEN.
@@ -76,7 +77,7 @@ _HELD: Final = """
 SELECT c.relname, held.privilege
   FROM pg_class c, unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) held(privilege)
  WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'p')
-   AND has_table_privilege(c.oid, held.privilege)
+   AND has_table_privilege($2, c.oid, held.privilege)
 """
 # The triggers by which the audit refuses to be changed, as far as they are switched on.
 _KEPT: Final = """
@@ -103,7 +104,9 @@ async def faults(connection: asyncpg.Connection) -> list[str]:
 
 async def _excess(connection: asyncpg.Connection) -> list[str]:
     """Return what the service may do to tables though it need not."""
-    found = [(row["relname"], row["privilege"]) for row in await connection.fetch(_HELD, SCHEMA)]
+    found = [
+        (row["relname"], row["privilege"]) for row in await connection.fetch(_HELD, SCHEMA, SERVICE)
+    ]
     return [
         f"{table} ({privilege})"
         for table, privilege in sorted(found)

@@ -21,6 +21,7 @@ NEVER: Final = 999_999_999
 NEVER_CLIENT: Final = "ntm-fffffffffffffff0"
 OWN: Final = "W"  # the kind of what only the own territory may do or see
 _NUMBERS: Final = itertools.count(100)
+_HAMLETS: Final = itertools.cycle(range(100, 1_000))  # a code has three digits at most
 
 # Operations without anything of a territory in them, and why.
 OPEN: Final[Mapping[str, str]] = {
@@ -206,7 +207,7 @@ async def _standing(world: World, name: str, fresh: bool) -> list[Attempt]:
 
 async def _settle(world: World, name: str, fresh: bool) -> list[Attempt]:
     spot = SPOTS[name]
-    code = f"{spot.key.split('-')[1]}-{next(_NUMBERS)}"
+    code = f"{spot.key.split('-')[1]}-{next(_HAMLETS)}"
     body = {"code": code, "name": f"Khu {code}", "type": "khu_dan_cu",
             "valid_from": "2025-08-01" if spot.now else "2024-01-01"}  # fmt: skip
     return [Attempt(Asked("POST", f"/v1/communes/{spot.key}/hamlets", body=body))]
