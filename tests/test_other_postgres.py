@@ -85,7 +85,7 @@ def _same_for(found: dict[str, tuple[int, bytes]]) -> dict[str, tuple[int, bytes
     return {
         path: (status, OWN.sub(b"", body))
         for path, (status, body) in found.items()
-        if path not in left and not path.startswith("/v1/clients")
+        if path not in left and not path.startswith(("/v1/clients", "/v1/audit"))
     }
 
 
