@@ -4,43 +4,22 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 from conftest import Described, Join, Member, problem
-from fastapi import FastAPI
-from on_record import PATH, Item, apart, ask, evaluated, got, numbers, places, ratio, record, value
+from on_record import PATH, Item, ask, evaluated, got, numbers, places, ratio, record, value
+from own_database import own
 from test_http_preview import SMARTPHONE
 
-from app.database import EVERYTHING, Database
-from app.embedded import Embedded
-from app.main import create_app
-from app.rules.registry import Registry
-from app.settings import Settings
+from app.database import Database
 
 PHU_THO, SELECTION, ANNEX = "phutho.commune", "bnn3445.selection.smart", "bnn3445.annex1"
 PAST = "2025-06-30"  # the last day of the old communes
 
 
-@pytest.fixture(scope="session")
-def settings(
-    cluster: Embedded, worker_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
-    """A database that no other file of tests writes to."""
-    return apart(cluster, f"lists_{worker_id}", tmp_path_factory.mktemp("lists"))
-
-
-@pytest.fixture(scope="session")
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    async with Database(settings) as opened:
-        yield opened.acting_for(EVERYTHING)
-
-
-@pytest.fixture(scope="session")
-def service(registry: Registry, settings: Settings, database: Database) -> FastAPI:
-    return create_app(settings, registry, database)
+settings, database, service = own("lists")
 
 
 async def listed(client: httpx.AsyncClient, **params: Any) -> list[int]:

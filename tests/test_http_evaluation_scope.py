@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 from conftest import PREVIEW, Described, Join, Member, problem
-from fastapi import FastAPI
 from on_record import (
     PATH,
     Item,
-    apart,
     ask,
     by_id,
     codes,
@@ -24,36 +21,18 @@ from on_record import (
     record,
     value,
 )
+from own_database import own
 from test_http_preview import SMARTPHONE
 from unchanged import fingerprint
 
-from app.database import EVERYTHING, Database
+from app.database import Database
 from app.domain import scope
-from app.embedded import Embedded
-from app.main import create_app
 from app.rules.registry import Registry
-from app.settings import Settings
 
 PHU_THO = "phutho.commune"
 
 
-@pytest.fixture(scope="session")
-def settings(
-    cluster: Embedded, worker_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
-    """A database that no other file of tests writes to."""
-    return apart(cluster, f"scope_{worker_id}", tmp_path_factory.mktemp("scope"))
-
-
-@pytest.fixture(scope="session")
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    async with Database(settings) as opened:
-        yield opened.acting_for(EVERYTHING)
-
-
-@pytest.fixture(scope="session")
-def service(registry: Registry, settings: Settings, database: Database) -> FastAPI:
-    return create_app(settings, registry, database)
+settings, database, service = own("scope")
 
 
 @pytest.fixture

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from conftest import ANYTHING, PREVIEW, Described, Join
-from fastapi import FastAPI
 from on_record import (
     PATH,
     Item,
-    apart,
     ask,
     by_id,
     codes,
@@ -27,14 +24,10 @@ from on_record import (
     replayed,
     value,
 )
+from own_database import own
 from test_http_preview import CADRES, ENOUGH, ONLINE, SMARTPHONE
 
 from app.api.shapes import today
-from app.database import EVERYTHING, Database
-from app.embedded import Embedded
-from app.main import create_app
-from app.rules.registry import Registry
-from app.settings import Settings
 
 PHU_THO, SELECTION = "phutho.commune", "bnn3445.selection.smart"
 SUBSCRIPTION, MINORITY = (
@@ -45,23 +38,7 @@ SMART = f"{PHU_THO.removesuffix('.commune')}.1.1.1"
 TEAM = "commune_digital_team_decision"
 
 
-@pytest.fixture(scope="session")
-def settings(
-    cluster: Embedded, worker_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
-    """A database that no other file of tests writes to."""
-    return apart(cluster, f"evaluations_{worker_id}", tmp_path_factory.mktemp("evaluations"))
-
-
-@pytest.fixture(scope="session")
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    async with Database(settings) as opened:
-        yield opened.acting_for(EVERYTHING)
-
-
-@pytest.fixture(scope="session")
-def service(registry: Registry, settings: Settings, database: Database) -> FastAPI:
-    return create_app(settings, registry, database)
+settings, database, service = own("evaluations")
 
 
 # --- one unit ------------------------------------------------------------------------------------

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import httpx
 import pytest
 from conftest import Described, Join, Member, problem
-from fastapi import FastAPI
 from grant_calls import (
     ABOVE,
     ELSEWHERE,
@@ -29,16 +27,13 @@ from grant_calls import (
     revoke,
     wish,
 )
-from on_record import apart, places
+from on_record import places
+from own_database import own
 from unchanged import fingerprint
 
 from app.api.shapes import today
-from app.database import EVERYTHING, Database
+from app.database import Database
 from app.domain.grants import giving
-from app.embedded import Embedded
-from app.main import create_app
-from app.rules.registry import Registry
-from app.settings import Settings
 
 NEVER: Final = 999_999
 FAR: Final = "00008"  # of Hà Nội too
@@ -52,25 +47,7 @@ SHOWN: Final = {
 UNREAD: Final = {"count": 0, "rows": 0, "last_at": None}
 
 
-@pytest.fixture(scope="session")
-def settings(
-    cluster: Embedded, worker_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
-    """A database that no other file of tests writes to."""
-    return apart(cluster, f"grants_{worker_id}", tmp_path_factory.mktemp("grants"))
-
-
-@pytest.fixture(scope="session")
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    """That database, bound to everything."""
-    async with Database(settings) as opened:
-        yield opened.acting_for(EVERYTHING)
-
-
-@pytest.fixture(scope="session")
-def service(registry: Registry, settings: Settings, database: Database) -> FastAPI:
-    """The application on that database."""
-    return create_app(settings, registry, database)
+settings, database, service = own("grants")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 import httpx
@@ -24,18 +24,15 @@ from grant_calls import (
     revoke,
     wish,
 )
-from on_record import apart, client_of, evaluated, got, numbers, ratio, record, value
+from on_record import client_of, evaluated, got, numbers, ratio, record, value
+from own_database import own
 from unchanged import fingerprint
 from value_calls import COUNT, RATE, TRUTH
 
-from app.database import EVERYTHING, Context, Database, driver_of
+from app.database import Context, Database, driver_of
 from app.domain.clients import SCOPES
 from app.domain.conditions import Conditions
 from app.domain.grants import counting
-from app.embedded import Embedded
-from app.main import create_app
-from app.rules.registry import Registry
-from app.settings import Settings
 
 VALUES, EVALUATIONS = "/v1/values", "/v1/evaluations"
 SINCE: Final = "2020-01-01T00:00:00Z"
@@ -45,25 +42,7 @@ BEFORE: Final = ("commune-07948", "commune-07960", "commune-07966")  # what GIVE
 NEVER: Final = 999_999
 
 
-@pytest.fixture(scope="session")
-def settings(
-    cluster: Embedded, worker_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
-    """A database that no other file of tests writes to."""
-    return apart(cluster, f"shared_{worker_id}", tmp_path_factory.mktemp("shared"))
-
-
-@pytest.fixture(scope="session")
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    """That database, bound to everything."""
-    async with Database(settings) as opened:
-        yield opened.acting_for(EVERYTHING)
-
-
-@pytest.fixture(scope="session")
-def service(registry: Registry, settings: Settings, database: Database) -> FastAPI:
-    """The application on that database."""
-    return create_app(settings, registry, database)
+settings, database, service = own("shared")
 
 
 class Record(NamedTuple):

@@ -15,14 +15,13 @@ from typing import Any, Literal
 import httpx
 import pytest
 from conftest import Described, Join, calling, problem
-from fastapi import FastAPI
-from on_record import Item, apart
+from on_record import Item
+from own_database import own
 from unchanged import fingerprint
 from value_calls import CHOSEN, COUNT, RATE, TRUTH, VALUES, history, listed, retract
 
-from app.database import EVERYTHING, Database
+from app.database import Database
 from app.domain.clients import SCOPES
-from app.embedded import Embedded
 from app.main import create_app
 from app.rules.registry import Registry
 from app.settings import Settings
@@ -41,23 +40,7 @@ Quoting = Literal[0, 1]
 Fault = tuple[int, str]
 
 
-@pytest.fixture(scope="session")
-def settings(
-    cluster: Embedded, worker_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
-    """A database that no other file of tests writes to."""
-    return apart(cluster, f"import_{worker_id}", tmp_path_factory.mktemp("import"))
-
-
-@pytest.fixture(scope="session")
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    async with Database(settings) as opened:
-        yield opened.acting_for(EVERYTHING)
-
-
-@pytest.fixture(scope="session")
-def service(registry: Registry, settings: Settings, database: Database) -> FastAPI:
-    return create_app(settings, registry, database)
+settings, database, service = own("import")
 
 
 @pytest.fixture(scope="session")

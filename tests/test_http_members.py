@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
 from conftest import Described, problem
-from fastapi import FastAPI
 from on_record import (
     PATH,
     Item,
-    apart,
     by_id,
     codes,
     evaluated,
@@ -24,40 +21,22 @@ from on_record import (
     record,
     value,
 )
+from own_database import own
 from test_http_units import everything
 
-from app.database import EVERYTHING, Database, driver_of
+from app.database import Database, driver_of
 from app.domain.evaluations import conduct
 from app.domain.evaluations.conduct import Wish
 from app.domain.territory import EVERYWHERE
-from app.embedded import Embedded
-from app.main import create_app
 from app.rules.period import read_period
 from app.rules.registry import Registry
-from app.settings import Settings
 
 TRA_VINH, NATION = "travinh.province", "qd924.nation"
 NTM, SHARE = "commune_ntm_8_4_met", f"{TRA_VINH}.1b.1"
 DISTRICT, DISTRICTS = "district_ntm_9_5_met", f"{TRA_VINH}.1c.1"
 
 
-@pytest.fixture(scope="session")
-def settings(
-    cluster: Embedded, worker_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
-    """A database whose register is added to."""
-    return apart(cluster, f"members_{worker_id}", tmp_path_factory.mktemp("members"))
-
-
-@pytest.fixture(scope="session")
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    async with Database(settings) as opened:
-        yield opened.acting_for(EVERYTHING)
-
-
-@pytest.fixture(scope="session")
-def service(registry: Registry, settings: Settings, database: Database) -> FastAPI:
-    return create_app(settings, registry, database)
+settings, database, service = own("members")
 
 
 async def rural(client: httpx.AsyncClient, under: str) -> tuple[list[str], list[str]]:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import httpx
 import pytest
 from conftest import ANYTHING, Described, Join, problem, shipped
-from fastapi import FastAPI
 from hostile import NEW_CLIENT
-from on_record import apart
+from own_database import own
 from unchanged import fingerprint
 from value_calls import COUNT, VALUES, Item, entry, history, ids, record
 
-from app.database import EVERYTHING, Database, driver_of
+from app.database import Database, driver_of
 from app.domain.territory import EVERYWHERE
 from app.domain.values import entries, recording
 from app.domain.values.entries import Read
-from app.embedded import Embedded
-from app.main import create_app
-from app.rules.registry import Registry
-from app.settings import Settings
 
 RACERS: Final = 20
 OFFICIAL: Final = {"id": "CB-01", "office": "UBND xã", "position": "Phó Chủ tịch"}
@@ -83,26 +78,7 @@ IDENTIFIER: Final = Target("identifier", "/v1/units/{}/identifiers/bca", _identi
 each = pytest.mark.parametrize("target", [VALUE, ATTRIBUTE, IDENTIFIER], ids=lambda one: one.name)
 
 
-@pytest.fixture(scope="session")
-def settings(
-    cluster: Embedded, worker_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
-    """A database that no other file of tests writes to, and room for every racer."""
-    found = apart(cluster, f"preconditions_{worker_id}", tmp_path_factory.mktemp("preconditions"))
-    return found.model_copy(update={"max_running": 1_000})
-
-
-@pytest.fixture(scope="session")
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    """That database, open for everything."""
-    async with Database(settings) as opened:
-        yield opened.acting_for(EVERYTHING)
-
-
-@pytest.fixture(scope="session")
-def service(registry: Registry, settings: Settings, database: Database) -> FastAPI:
-    """The application on that database."""
-    return create_app(settings, registry, database)
+settings, database, service = own("preconditions", max_running=1_000)
 
 
 @pytest.fixture(scope="session")

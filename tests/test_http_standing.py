@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import pytest
 from conftest import ANYTHING, Described, Join, problem
-from fastapi import FastAPI
 from on_record import (
     PATH,
     Item,
-    apart,
     by_id,
     evaluated,
     flat,
@@ -24,37 +20,19 @@ from on_record import (
     record_facts,
     value,
 )
+from own_database import own
 from test_http_preview import CADRES, ENOUGH, ONLINE, SMARTPHONE
 from unchanged import fingerprint
 
-from app.database import EVERYTHING, Database
-from app.embedded import Embedded
-from app.main import create_app
+from app.database import Database
 from app.rules.registry import Registry
-from app.settings import Settings
 
 PHU_THO, SELECTION = "phutho.commune", "bnn3445.selection.smart"
 SUBSCRIPTION = "working_age_smartphone_subscription_rate"
 CLASSES = ("area_ethnic_minority_mountainous", "area_island")
 
 
-@pytest.fixture(scope="session")
-def settings(
-    cluster: Embedded, worker_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
-    """A database that no other file of tests writes to."""
-    return apart(cluster, f"standing_{worker_id}", tmp_path_factory.mktemp("standing"))
-
-
-@pytest.fixture(scope="session")
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    async with Database(settings) as opened:
-        yield opened.acting_for(EVERYTHING)
-
-
-@pytest.fixture(scope="session")
-def service(registry: Registry, settings: Settings, database: Database) -> FastAPI:
-    return create_app(settings, registry, database)
+settings, database, service = own("standing")
 
 
 async def standing(client: httpx.AsyncClient, code: str, **params: Any) -> Item:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -13,10 +13,9 @@ import httpx
 import msgspec
 import pytest
 from conftest import Join, Ntm, clone, problem
-from fastapi import FastAPI
 from grant_calls import give
 from hostile import DESIGNATION, HAMLET
-from on_record import apart
+from own_database import own
 from running import (
     Known,
     Server,
@@ -37,8 +36,7 @@ from app.database import EVERYTHING, NOTHING, Base, Context, Database, DatabaseF
 from app.database.security import EXEMPT, OPEN, PROTECTED, faults
 from app.domain.territory import Caller, Territory, resolve
 from app.embedded import Embedded
-from app.main import create_app, prepare
-from app.rules.registry import Registry
+from app.main import prepare
 from app.settings import Settings
 
 NUMBERS: Final = itertools.count(1)
@@ -648,25 +646,7 @@ def test_the_service_does_not_start_on_a_damaged_database(
 # --- what a caller can learn over HTTP -----------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def settings(
-    cluster: Embedded, worker_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
-    """A database that no other file of tests writes to."""
-    return apart(cluster, f"oracle_{worker_id}", tmp_path_factory.mktemp("oracle"))
-
-
-@pytest.fixture(scope="module")
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    """That database, open for everything."""
-    async with Database(settings) as opened:
-        yield opened.acting_for(EVERYTHING)
-
-
-@pytest.fixture(scope="module")
-def service(registry: Registry, settings: Settings, database: Database) -> FastAPI:
-    """The application on that database."""
-    return create_app(settings, registry, database)
+settings, database, service = own("oracle")
 
 
 THERE: Final = "07948"  # a commune of Phú Thọ, where the stranger may write nothing

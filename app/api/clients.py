@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.answers import answer, created
-from app.api.deps import Administrator, Data, Transaction
+from app.api.deps import Administrator, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.officials import Change, EndingIn
@@ -111,15 +111,14 @@ async def list_clients(
 )
 async def add_client(
     caller: Administrator,
-    data: Data,
     session: Transaction,
     language: InLanguage,
     body: ClientIn,
 ) -> Response:
     """Make a client within one's territory; nobody grants a scope that he lacks."""
     clients.check_grantable(caller, body.scopes)
-    async with data.reading() as connection:
-        unit = await unit_lookup.get(connection, body.territory, today(), "/territory")
+    connection = await driver_in(session)
+    unit = await unit_lookup.get(connection, body.territory, today(), "/territory")
     caller.territory.require(unit, "/territory")
     client, secret = await clients.add(session, body.name, unit, body.scopes, body.by(caller))
     await session.refresh(client)

@@ -195,7 +195,6 @@ async def read_commune(
 async def record_attribute(
     caller: Recorder,
     rules: Rules,
-    data: Data,
     session: Transaction,
     language: InLanguage,
     code: CommuneInPath,
@@ -208,19 +207,16 @@ async def record_attribute(
     What follows an earlier record says which state it means, by `If-Match` or `version`.
     """
     _check_attribute(rules, name, body)
-    async with data.reading() as connection:
-        unit = await unit_lookup.get(connection, code, body.since)
+    connection = await driver_in(session)
+    unit = await unit_lookup.get(connection, code, body.since)
     caller.territory.require(unit)
     attribute = Attribute(name, body.value, body.since, body.until, body.source)
     by, now = body.by(caller), await commune_facts.version(session, unit)
     follows = await commune_facts.follows(session, unit, attribute)
     meant.check(now, body.version, required=follows)
     await commune_facts.record_attribute(session, by, unit, attribute)
-    return created(
-        await commune_facts.get(await driver_in(session), unit.key, body.since),
-        language,
-        status=200,
-    )
+    shown = await commune_facts.get(connection, unit.key, body.since)
+    return created(shown, language, status=200)
 
 
 @router.post(
@@ -232,7 +228,6 @@ async def record_attribute(
 )
 async def designate(
     caller: Recorder,
-    data: Data,
     session: Transaction,
     language: InLanguage,
     code: CommuneInPath,
@@ -244,11 +239,11 @@ async def designate(
     The code is that of the day of the decision, or of today when the day is not known.
     """
     day = body.date or today()
-    async with data.reading() as connection:
-        unit = await unit_lookup.get(connection, code, day)
+    connection = await driver_in(session)
+    unit = await unit_lookup.get(connection, code, day)
     caller.territory.require(unit)
     await designations.designate(session, body.by(caller), unit, body.recorded())
-    shown = await commune_facts.get(await driver_in(session), unit.key, day)
+    shown = await commune_facts.get(connection, unit.key, day)
     return created(shown, language, f"/v1/communes/{unit.key}?on={day}")
 
 

@@ -70,7 +70,6 @@ async def list_hamlets(
 )
 async def add_hamlet(
     caller: Recorder,
-    data: Data,
     session: Transaction,
     language: InLanguage,
     code: CommuneInPath,
@@ -78,11 +77,11 @@ async def add_hamlet(
     _: IdempotencyKey = None,
 ) -> Response:
     """Enter a hamlet of a commune of one's territory; the commune is that of `valid_from`."""
-    async with data.reading() as connection:
-        commune = await unit_lookup.get(connection, code, body.valid_from)
+    connection = await driver_in(session)
+    commune = await unit_lookup.get(connection, code, body.valid_from)
     caller.territory.require(commune)
     id_ = await hamlets.add(
         session, body.by(caller), commune, body.code, body.name, body.type, body.valid_from
     )
-    entered = (await unit_lookup.by_ids(await driver_in(session), [id_], body.valid_from))[0]
+    entered = (await unit_lookup.by_ids(connection, [id_], body.valid_from))[0]
     return created(entered.shown, language, f"/v1/units/{entered.key}?on={body.valid_from}")

@@ -5,12 +5,7 @@ The token endpoint alone answers errors in the form of RFC 6749.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl, unquote_plus
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
@@ -21,7 +16,8 @@ from app.api.errors import problem_responses
 from app.api.language import InLanguage, Language
 from app.api.problems import Problem
 from app.api.rate_limits import RateLimits
-from app.api.strict import StrictRequest, StrictRoute
+from app.api.strict import StrictRoute
+from app.api.token_requests import UNKNOWN_CLIENT, OAuthError, read_credentials, read_form
 from app.api.tokens import Tokens
 from app.database import DatabaseFailed
 from app.domain import recognition
@@ -31,8 +27,6 @@ from app.rules.errors import Text
 
 router = APIRouter(tags=["tokens"], route_class=StrictRoute)
 token_router = APIRouter(tags=["tokens"])  # not strict in our words: it refuses in its own
-_FIELDS: Final = ("grant_type", "client_id", "client_secret", "scope")
-_PLAIN: Final = re.compile(r"[\x20-\x7e]{1,200}")
 _LOGGED: Final = {429: "rate-limited"}  # what the log calls a refusal of this status
 _NO_STORE: Final = {"cache-control": "no-store", "pragma": "no-cache"}
 
@@ -70,17 +64,6 @@ class KeySet(BaseModel):
     """The public keys that verify tokens (RFC 7517)."""
 
     keys: list[dict[str, str]]
-
-
-class OAuthError(Exception):
-    """A refusal in the words of RFC 6749."""
-
-    def __init__(
-        self, status: int, error: str, text: Text, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(text.en)
-        self.status, self.error, self.text = status, error, text
-        self.headers = dict(headers or {})
 
 
 async def tokens(request: Request) -> Tokens:
@@ -179,8 +162,8 @@ async def read_metadata(request: Request, issuer: Issuer, language: InLanguage) 
 
 
 async def _granted(request: Request, issuer: Tokens, data: Data) -> dict[str, Any]:
-    form = await _form(request)
-    client_id, secret = _credentials(request, form)
+    form = await read_form(request)
+    client_id, secret = read_credentials(request, form)
     if form.get("grant_type") != "client_credentials":
         code = "unsupported_grant_type" if "grant_type" in form else "invalid_request"
         raise OAuthError(
@@ -211,7 +194,7 @@ def _failed_login(request: Request, client_id: str) -> OAuthError:
     limits: RateLimits = request.app.state.rate_limits
     allowance = limits.failures.take(client_id)
     if allowance.allowed:
-        return OAuthError(401, "invalid_client", _UNKNOWN_CLIENT)
+        return OAuthError(401, "invalid_client", UNKNOWN_CLIENT)
     text = Text(
         f"quá nhiều lần sai khoá bí mật; hãy kiểm tra client_secret, thử lại sau "
         f"{allowance.next_in} giây",
@@ -219,67 +202,6 @@ def _failed_login(request: Request, client_id: str) -> OAuthError:
     )
     advice = {"retry-after": str(allowance.next_in)}
     return OAuthError(429, "temporarily_unavailable", text, advice)
-
-
-_UNKNOWN_CLIENT: Final = Text(
-    "sai client_id hoặc client_secret, hoặc máy khách đã bị thu hồi",
-    "client_id or client_secret is wrong, or the client was revoked",
-)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if sent != "application/x-www-form-urlencoded":
-        raise _malformed(
-            "hãy gửi Content-Type: application/x-www-form-urlencoded",
-            "send Content-Type: application/x-www-form-urlencoded",
-        )
-    if request.query_params:
-        raise _malformed("không nhận tham số trong địa chỉ", "no parameters in the address")
-    body = await StrictRequest(request.scope, request.receive).body()
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20
-        )
-    except ValueError as error:
-        raise _malformed("không đọc được biểu mẫu", "the form cannot be read") from error
-    form = dict(pairs)
-    if len(form) != len(pairs) or not set(form) <= set(_FIELDS):
-        raise _malformed(
-            f"chỉ nhận mỗi trường một lần: {', '.join(_FIELDS)}",
-            f"each field once, and no others than: {', '.join(_FIELDS)}",
-        )
-    return form
-
-
-def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
-    """Return client id and secret, from the form or from HTTP Basic; not from both."""
-    sent = request.headers.getlist("authorization")
-    in_form = "client_id" in form or "client_secret" in form
-    if len(sent) > 1 or (sent and in_form):
-        raise _malformed(
-            "chỉ dùng một cách xác thực: trong biểu mẫu hoặc HTTP Basic",
-            "authenticate in one way only: in the form or by HTTP Basic",
-        )
-    if sent:
-        client_id, secret = _basic(sent[0])
-    else:
-        client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
-    if not (_PLAIN.fullmatch(client_id) and _PLAIN.fullmatch(secret)):
-        raise OAuthError(401, "invalid_client", _UNKNOWN_CLIENT)
-    return client_id, secret
-
-
-def _basic(header: str) -> tuple[str, str]:
-    kind, _, encoded = header.partition(" ")
-    try:
-        plain = base64.b64decode(encoded, validate=True).decode("ascii")
-    except (binascii.Error, ValueError):
-        plain = ""
-    client_id, colon, secret = plain.partition(":")
-    if kind.lower() != "basic" or not colon:
-        return "", ""
-    return unquote_plus(client_id), unquote_plus(secret)
 
 
 def _scopes(form: dict[str, str], held: list[str]) -> list[str]:
@@ -295,10 +217,6 @@ def _scopes(form: dict[str, str], held: list[str]) -> list[str]:
             ),
         )
     return sorted(set(wanted))
-
-
-def _malformed(vi: str, en: str) -> OAuthError:
-    return OAuthError(400, "invalid_request", Text(vi, en))
 
 
 def _refused(request: Request, error: OAuthError, language: Language) -> Response:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from app.domain.clock import VIETNAM_TIME
 from app.domain.values.entries import has_only_text
 from app.rules.facts import LARGEST_COUNT, PERCENT_PATTERN
 
@@ -64,8 +65,8 @@ Line = Annotated[
 
 
 def today() -> datetime.date:
-    """Return the day it is in Vietnam (UTC+7 all year)."""
-    return datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=7))).date()
+    """Return the day it is in Vietnam."""
+    return datetime.datetime.now(VIETNAM_TIME).date()
 
 
 def yes_or_no(value: Any) -> bool:

@@ -27,6 +27,7 @@ from app.api.preconditions import Meant, Version, version_of
 from app.api.shapes import Day, Line, Strict, today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import On, Place, PlaceInPath, Under, UnitPage, UnitShape
+from app.database import driver_in
 from app.domain import identifiers, unit_listing, unit_lookup, unit_names
 from app.domain.unit_listing import Wanted
 from app.domain.vietnamese import search_key
@@ -231,7 +232,6 @@ async def read_lineage(
 )
 async def record_identifier(
     caller: Recorder,
-    data: Data,
     session: Transaction,
     language: InLanguage,
     code: PlaceInPath,
@@ -247,8 +247,7 @@ async def record_identifier(
     What replaces a code on record says which state it means, by `If-Match` or `version`.
     """
     day = on or today()
-    async with data.reading() as connection:
-        unit = await unit_lookup.get(connection, code, day)
+    unit = await unit_lookup.get(await driver_in(session), code, day)
     caller.territory.require(unit)
     known = await identifiers.held(session, unit)
     replaces = known.get(scheme, body.value) != body.value

@@ -11,6 +11,7 @@ import msgspec
 
 from app.domain import audit, territory
 from app.domain.audit import Act
+from app.domain.clock import VIETNAM_TIME
 from app.domain.previews import unknown_ruleset
 from app.domain.refusals import Complaint, Conflict, Forbidden, Refused, no_indicator, pointer
 from app.domain.ruleset_snapshots import was_used
@@ -22,7 +23,6 @@ from app.rules.registry import Registry
 
 MOST_YEARS: Final = 5
 MOST_GRANTS: Final = 100  # that hold, of one client to one receiver: nobody buries another in them
-_VIETNAM: Final = datetime.timezone(datetime.timedelta(hours=7))  # UTC+7 all year
 
 
 class Until(msgspec.Struct, frozen=True):
@@ -36,13 +36,13 @@ class Until(msgspec.Struct, frozen=True):
         """Return the end that a day, as it is in Vietnam, or an instant means."""
         if isinstance(given, datetime.datetime):
             return cls(given)
-        midnight = datetime.datetime.combine(given, datetime.time(), _VIETNAM)
+        midnight = datetime.datetime.combine(given, datetime.time(), VIETNAM_TIME)
         return cls(midnight + datetime.timedelta(days=1), given)
 
     @property
     def last_day(self) -> datetime.date:
         """The last day in Vietnam on which the grant holds, if only for a part of it."""
-        return self.day or self.at.astimezone(_VIETNAM).date()
+        return self.day or self.at.astimezone(VIETNAM_TIME).date()
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -187,7 +187,7 @@ async def _rulesets(
 
 
 def _end(until: Until) -> Iterator[Complaint]:
-    now = datetime.datetime.now(_VIETNAM)
+    now = datetime.datetime.now(VIETNAM_TIME)
     if until.at <= now or until.last_day > _years_after(now.date(), MOST_YEARS):
         message = Text(
             f"“until” phải ở tương lai và không quá {MOST_YEARS} năm; hãy chọn ngày khác",
