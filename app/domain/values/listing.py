@@ -59,8 +59,8 @@ async def page(
         where.add("c.status <> 'retracted'")
     else:
         where.add("c.status = {}", wanted.status)
-    source, place = (_FOLLOWED, "v.id") if followed else (_CURRENT, "c.value_id")
-    row = "v" if followed else "c"
+    row, source = ("v", _FOLLOWED) if followed else ("c", _CURRENT)
+    place = "v.id" if followed else "c.value_id"
     order = f"{row}.unit_id, {row}.indicator, {row}.period, {place}"
     if after:
         unit, indicator, period, number = after
@@ -69,9 +69,7 @@ async def page(
         )
     # The limit is written out: a plan for any limit would sort everything before the first row.
     rows = await connection.fetch(
-        f"SELECT {SHOWN_COLUMNS}, {source} {SHOWN_JOINS} WHERE {where}"
-        f" ORDER BY {order} LIMIT {limit:d}",
-        *where.parameters,
+        _PAGE.format(source=source, where=where, order=order, size=f"{limit:d}"), *where.parameters
     )
     return [
         (
@@ -82,8 +80,17 @@ async def page(
     ]
 
 
-_CURRENT: Final = "c.status FROM current_value c JOIN value v ON v.id = c.value_id"
-_FOLLOWED: Final = "e.status FROM value_event e JOIN value v ON v.id = e.value_id"
+_CURRENT: Final = "c.value_id AS id, c.status FROM current_value c"
+_FOLLOWED: Final = "v.id, e.status FROM value_event e JOIN value v ON v.id = e.value_id"
+# The page is found first, then each of its rows is looked up by its number: a join would be
+# planned anew only after the next ANALYZE, and until then read all of a table that was once small.
+_PAGE: Final = f"""
+WITH page AS MATERIALIZED (SELECT {{source}} WHERE {{where}} ORDER BY {{order}} LIMIT {{size}})
+SELECT one.*, page.status
+  FROM page CROSS JOIN LATERAL (
+    SELECT {SHOWN_COLUMNS} FROM value v {SHOWN_JOINS} WHERE v.id = page.id LIMIT 1) one
+ ORDER BY one.unit_id, one.indicator, one.period, one.id
+"""
 
 
 async def changes(
@@ -123,9 +130,11 @@ WITH change AS (
       AND NOT EXISTS (SELECT FROM value_event l WHERE l.value_id = v.id AND l.id > e.id)
     ORDER BY r.position, v.id LIMIT {{size}})
 )
-SELECT change.position, {SHOWN_COLUMNS}, {_STATUS} AS status
-  FROM change JOIN value v ON v.id = change.id {SHOWN_JOINS}
- ORDER BY change.position, v.id LIMIT {{size}}
+SELECT change.position, one.*
+  FROM change CROSS JOIN LATERAL (
+    SELECT {SHOWN_COLUMNS}, {_STATUS} AS status
+      FROM value v {SHOWN_JOINS} WHERE v.id = change.id LIMIT 1) one
+ ORDER BY change.position, one.id LIMIT {{size}}
 """
 
 
