@@ -58,7 +58,7 @@ class Settings(BaseSettings):
         default=30, gt=0, le=3600, description="How long a request body may take to arrive."
     )
     max_running: int = Field(
-        default=4,
+        default=3,
         ge=1,
         le=10_000,
         description="Requests a process works on at once; a burst waits, overload gets 503.",

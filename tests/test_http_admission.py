@@ -81,9 +81,9 @@ SLOW: Final = Pace(patience=FOREVER, haste=0, period=100)
 
 async def filled(gate: Gate) -> list[asyncio.Task[bool]]:
     """Fill the queue of a gate whose places are taken; return those who wait."""
-    waiting = [asyncio.create_task(gate.enter()) for _ in range(64)]
+    waiting = [asyncio.create_task(gate.enter()) for _ in range(24)]
     await settled()
-    assert gate.waiting == 64
+    assert gate.waiting == 24
     return waiting
 
 
@@ -112,7 +112,7 @@ async def test_when_the_queue_is_full_newcomers_are_refused_until_it_is_over() -
     for _ in waiting:
         gate.leave()
     assert all(await asyncio.gather(*waiting)), "who waits already is served"
-    for _ in range(64):
+    for _ in range(24):
         assert not await gate.enter(), "the queue is empty, and yet nobody else waits"
     clock.now += 101  # more than a quarter of all who came was refused: it goes on
     assert not await gate.enter()
@@ -359,11 +359,11 @@ async def test_a_burst_is_served_or_refused_and_every_place_is_free_afterwards(
 async def test_the_limit_is_the_setting(
     settings: Settings, registry: Registry, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """NTM_MAX_RUNNING says how many requests run at once; 4 when it is not set."""
+    """NTM_MAX_RUNNING says how many requests run at once; 3 when it is not set."""
     monkeypatch.setenv("NTM_MAX_RUNNING", "7")
     assert Settings().max_running == 7
     monkeypatch.delenv("NTM_MAX_RUNNING")
-    assert Settings().max_running == 4
+    assert Settings().max_running == 3
     app = create_app(settings.model_copy(update={"max_running": 3}), registry, database)
     assert app.state.gate.limit == 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -23,6 +24,7 @@ from app.main import create_app
 from app.rules.registry import Registry
 from app.settings import Settings
 
+DEADLINE: Final = 60.0  # for what must happen at last; nothing is said about how fast
 CANARY: Final = "Nguyễn-Thị-Chim-Hoàng-Yến"
 LINE: Final = {"event", "level", "logger", "timestamp", "request_id", "method", "route", "status"}
 
@@ -210,6 +212,30 @@ async def test_a_5xx_that_is_no_failure_of_ours_is_a_warning(
     await RequestIds(busy, service.state.metrics)(scope, receive, send)
     (line,) = lines.requests()
     assert (line["level"], line["status"], line["method"]) == ("warning", 503, "other")
+
+
+async def test_refusals_at_the_gate_share_a_line_that_counts_them(
+    registry: Registry, settings: Settings, database: Database, lines: Lines
+) -> None:
+    """Overload does not flood the log, and none of its refusals is missing from it."""
+    service = create_app(settings.model_copy(update={"max_running": 1}), registry, database)
+    assert await service.state.gate.enter()
+    async with calling(service) as stranger:
+        waiting = [asyncio.create_task(stranger.get("/v1/units")) for _ in range(60)]
+        found = [(await one).status_code for one in waiting]
+    refused = found.count(503)
+    assert refused > 30
+
+    def told() -> list[dict[str, Any]]:
+        return [one for one in lines.all() if one["event"] == "refused"]
+
+    async with asyncio.timeout(DEADLINE):
+        while sum(one["requests"] for one in told()) < refused:  # noqa: ASYNC110 - a timer tells
+            await asyncio.sleep(0.01)
+    assert sum(one["requests"] for one in told()) == refused
+    assert len(told()) < 5
+    assert {one["problem"] for one in told()} == {"overloaded"}
+    assert not [one for one in lines.requests() if one["status"] == 503]
 
 
 # --- every line ----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-_ROOM: Final = 64  # how many may wait
+_ROOM: Final = 24  # how many may wait
 _REFUSED: Final = 0.25  # of those who came in a period: overload has not ended
 
 
@@ -29,7 +29,7 @@ class Pace(msgspec.Struct, frozen=True):
     """
 
     patience: float = 1.0
-    haste: float = 0.005
+    haste: float = 0.003
     period: float = 1.0
     sending: float = 0.040
 

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _GONE: Final = "http.disconnect"
+_SOON: Final = 0.010  # seconds; what is over by then needs nobody to watch it
 
 
 class HangingUp:
@@ -35,21 +36,24 @@ class _Call:
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         self._task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self._parts: asyncio.Queue[Message] = asyncio.Queue(1)
+        self._parts: asyncio.Queue[Message] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._answering = self._hung_up = False
         self._last: Message | None = None
 
     async def serve(self, app: ASGIApp, scope: Scope) -> None:
         """Run the handler; end silently when it was cancelled because the caller hung up."""
+        timer = None
         if not any(name == b"expect" for name, _ in scope["headers"]):
-            self._watch()
+            timer = asyncio.get_running_loop().call_later(_SOON, self._watch)
         try:
             await app(scope, self.receive, self.send)
         except asyncio.CancelledError:
             if not self._hung_up or self._task.uncancel():  # somebody else cancels too
                 raise
         finally:
+            if timer is not None:
+                timer.cancel()
             if self._watcher is not None:
                 self._watcher.cancel()
 
@@ -57,8 +61,7 @@ class _Call:
         """Hand the next message to the handler."""
         if self._last is not None:
             return self._last
-        self._watch()
-        message = await self._parts.get()
+        message = await self._watch().get()
         if message["type"] == _GONE:
             self._last = message
         return message
@@ -69,15 +72,20 @@ class _Call:
         if not self._hung_up:
             await self._send(message)
 
-    def _watch(self) -> None:
-        """Begin to watch; a caller that waits for `100 Continue` gets it by our receiving only."""
-        if self._watcher is None:
-            self._watcher = asyncio.create_task(self._watching())
+    def _watch(self) -> asyncio.Queue[Message]:
+        """Begin to watch, once; return where parts of the body arrive.
 
-    async def _watching(self) -> None:
+        A caller that waits for `100 Continue` gets it by our receiving only.
+        """
+        if self._parts is None:
+            self._parts = asyncio.Queue(1)
+            self._watcher = asyncio.create_task(self._watching(self._parts))
+        return self._parts
+
+    async def _watching(self, parts: asyncio.Queue[Message]) -> None:
         while (message := await self._receive())["type"] != _GONE:
-            await self._parts.put(message)
+            await parts.put(message)
         if not self._answering:  # afterwards the end is near anyway
             self._hung_up = True
             self._task.cancel()
-        await self._parts.put(message)
+        await parts.put(message)

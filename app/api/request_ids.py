@@ -2,11 +2,13 @@
 
 The outermost layer: whatever happens within, one line is logged and one request counted. The line
 names the route, never the path; problem codes in it (refused tokens, missing scopes, foreign
-units) are the security log. Bodies, secrets and names never stand in it.
+units) are the security log. Bodies, secrets and names never stand in it. Those refused at the gate
+share a line: a log that is flooded hides what it tells, and takes the time of those who are served.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
@@ -22,6 +24,8 @@ from app.api.rate_limits import Allowance
 _log = logging.getLogger("ntm.requests")
 _GIVEN: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+_NONE: Final = "-"  # the route of what was answered before one was found
+_TOGETHER: Final = 1.0  # seconds of refusals that one line tells of
 _HUNG_UP: Final = 499  # no status of HTTP: nobody was there any more to be answered
 
 
@@ -30,6 +34,7 @@ class RequestIds:
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app, self._metrics = app, metrics
+        self._refused = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request; what fails within was answered there and is logged here, once."""
@@ -62,9 +67,12 @@ class RequestIds:
     def _ended(self, scope: Scope, status: int, seconds: float, failure: Exception | None) -> None:
         state = scope["state"]
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        route = getattr(scope.get("route"), "path_format", "-")
+        route = getattr(scope.get("route"), "path_format", _NONE)
         problem = state.get("problem")
         self._metrics.ended(method, route, status, seconds, problem)
+        if problem == "overloaded" and route == _NONE:
+            self._count_refused()
+            return
         level = logging.INFO if status < 500 else logging.WARNING
         if failure is not None:
             level = logging.ERROR
@@ -81,6 +89,16 @@ class RequestIds:
         }
         known = {name: value for name, value in told.items() if value is not None}
         _log.log(level, "request", extra=known, exc_info=failure)
+
+    def _count_refused(self) -> None:
+        if not self._refused:
+            asyncio.get_running_loop().call_later(_TOGETHER, self._tell_refused)
+        self._refused += 1
+
+    def _tell_refused(self) -> None:
+        told = {"problem": "overloaded", "requests": self._refused}
+        self._refused = 0
+        _log.warning("refused", extra=told)
 
 
 def _id_of(scope: Scope) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import socket
 from collections.abc import Iterator
@@ -54,8 +55,15 @@ def serve(
                 f"Serving at {address} - docs: {address}/docs - stop: Ctrl+C",
             )
         )
+        _keep_for_good()
         with _measured(settings, app.state.metrics):
             _server(app, settings).run(sockets=[line])
+
+
+def _keep_for_good() -> None:
+    """Spare the garbage collector what lives as long as the process: it halts every request."""
+    gc.collect()
+    gc.freeze()
 
 
 def _server(app: FastAPI, settings: Settings) -> uvicorn.Server:

@@ -16,7 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 COUNTER: Final = b"@@@@@@@@@"  # in a body: replaced by a number that no other request has
 _MOST: Final = 6_000  # requests under way; more are not sent, and counted
@@ -45,13 +45,12 @@ class Line(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self.lost = False
-        self._answer = b""
+        self._answer, self._asked = b"", 0.0
         self._done: asyncio.Future[bytes] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way out."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Collect an answer until it is whole."""
@@ -73,8 +72,14 @@ class Line(asyncio.Protocol):
         """Send a request; return the answer."""
         assert self._transport is not None
         self._answer, self._done = b"", asyncio.get_running_loop().create_future()
+        self._asked = time.perf_counter()
         self._transport.write(request)
-        return await asyncio.wait_for(self._done, _PATIENCE)
+        return await self._done
+
+    def give_up(self, before: float) -> None:
+        """Hang up when what was asked before then is still not answered."""
+        if self._asked < before and self._done is not None and not self._done.done():
+            self.close()
 
     def close(self) -> None:
         """Hang up."""
@@ -90,6 +95,7 @@ class Shooter:
         self._requests = [(kind, base64.b64decode(one)) for kind, one in given["requests"]]
         self._turn = itertools.cycle(self._requests)
         self._idle: collections.deque[Line] = collections.deque()
+        self._lines: list[Line] = []
         self._begun = time.perf_counter()
         self.samples: list[Sample] = []
         self.most = self.under_way = self.unsent = 0
@@ -151,24 +157,38 @@ class Shooter:
     async def _connected(self) -> Line:
         loop = asyncio.get_running_loop()
         _, line = await loop.create_connection(Line, "127.0.0.1", self._port)
+        self._lines.append(line)
         return line
+
+    async def watch(self) -> None:
+        """Give up what nobody answers: one watch for all costs the service's machine less."""
+        while True:
+            await asyncio.sleep(1)
+            for line in self._lines:
+                line.give_up(time.perf_counter() - _PATIENCE)
 
     def close(self) -> None:
         """Hang up everywhere."""
-        for line in self._idle:
+        for line in self._lines:
             line.close()
 
 
 async def _run(given: dict[str, Any]) -> dict[str, Any]:
     shooter = Shooter(given)
     way: Callable[..., Any] = shooter.open if given["way"] == "open" else shooter.closed
+    watch = asyncio.create_task(shooter.watch())
     await way(given["much"], given["seconds"])
+    watch.cancel()
     shooter.close()
     return {"samples": shooter.samples, "most": shooter.most, "unsent": shooter.unsent}
 
 
 def main() -> None:
     """Do what is asked on standard input."""
+    if sys.platform != "win32":
+        import uvloop  # noqa: PLC0415 - not everywhere
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     json.dump(asyncio.run(_run(json.load(sys.stdin))), sys.stdout)
 
 
