@@ -24,8 +24,8 @@ _STOPPING: Final = 30.0  # seconds a fast shutdown may take before it is made im
 _PR_SET_PDEATHSIG: Final = 1
 _SOCKET_FILES: Final = {".s.PGSQL.5432", ".s.PGSQL.5432.lock"}
 
-# What must be so for an acknowledged write to be safe, whatever a configuration file says; and
-# nothing of a statement's data goes into the log.
+# What must be so for an acknowledged write to be safe, whatever a configuration file says; nothing
+# of a statement's data goes into the log; and plans, which are kept, learn soon that tables grew.
 _OPTIONS: Final = (
     "listen_addresses=", "port=5432", "fsync=on", "synchronous_commit=on", "full_page_writes=on",
     "timezone=UTC", "log_timezone=UTC", "max_connections=100", "logging_collector=off",
@@ -33,6 +33,7 @@ _OPTIONS: Final = (
     "log_min_error_statement=panic", "log_statement=none", "log_duration=off",
     "log_min_duration_statement=-1", "log_min_duration_sample=-1", "log_checkpoints=off",
     "log_parameter_max_length=0", "log_parameter_max_length_on_error=0", "debug_print_plan=off",
+    "autovacuum_naptime=10s",
 )  # fmt: skip
 
 # psql's \gexec runs what the query returns: CREATE DATABASE cannot stand in a DO block.

@@ -60,7 +60,7 @@ NOT_OURS: Final[Mapping[str, str]] = {
 # GET of this address reads a unit, whose code it cannot be: 422, not 405.
 _ADDRESS: Final = "POST /v1/units/resolve"
 _EXAMPLES: Final = {False: 8, True: 500}  # for each operation and phase
-_SECONDS: Final = {False: 120.0, True: 3_600.0}
+_SECONDS: Final = {False: 60.0, True: 3_600.0}
 
 
 class Found(NamedTuple):

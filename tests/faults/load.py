@@ -48,7 +48,7 @@ class Phases(NamedTuple):
     flood: float = 0.0  # ten times the capacity
 
 
-SIZES: Final = (Phases(4, 4, 20, 8), Phases(15, 15, 60, 20, 600))
+SIZES: Final = (Phases(4, 4, 12, 6), Phases(15, 15, 60, 20, 600))
 
 
 # --- what is asked for ---------------------------------------------------------------------------
