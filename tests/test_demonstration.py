@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +37,20 @@ class Interrupted(Exception):
     """Somebody pressed Ctrl+C."""
 
 
-def demonstrate(env: Env, stop: str = "") -> Told | None:
-    """Record the demonstration; a step to stop at interrupts it there."""
+def demonstrate(
+    env: Env, stop: str = "", recorded: Callable[[], None] = lambda: None
+) -> Told | None:
+    """Record the demonstration; a step to stop at interrupts it there.
+
+    `recorded` is called when all values are, before they are committed.
+    """
 
     def progress(step: str, done: int, total: int) -> None:
         assert 0 <= done <= total
         if step == stop:
             raise Interrupted
+        if (step, done) == ("recording", total):
+            recorded()
 
     settings = settings_of(env, Path(env["NTM_DATA_DIR"]))
     return in_database(settings, lambda database: tell(database, shipped(), progress))
@@ -279,6 +288,27 @@ def test_it_is_the_same_everywhere_and_taken_up_where_it_was_interrupted(
     assert verdicts_of(other) == verdicts_of(env)
     assert demonstrate(other) is None
     assert (again.values, again.units) == (told.values, told.units)
+
+
+ROWS_READ = f"""
+SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) AS rows
+  FROM pg_stat_user_tables WHERE schemaname = '{SCHEMA}' AND relname IN ('value', 'current_value')
+"""
+
+
+def test_tables_that_look_empty_are_read_no_oftener_than_full_ones(make: Make, told: Told) -> None:
+    """Analysed while a load is under way, tables look empty; whoever reads them is not misled.
+
+    Statements that took them for empty would go through all of them for every row.
+    """
+    env = make("analysed")
+    with ThreadPoolExecutor(1) as aside:  # the loop of this thread is busy recording
+        analyse = partial(execute, owner_of(env), "ANALYZE")
+        again = demonstrate(env, recorded=lambda: aside.submit(analyse).result())
+    assert again is not None
+    assert again.verdicts.keys() == told.verdicts.keys()
+    (read,) = fetch(owner_of(env), ROWS_READ)
+    assert told.values < read["rows"] < 50 * told.values
 
 
 def test_a_database_with_values_of_others_gets_nothing(

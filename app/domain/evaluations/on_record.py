@@ -20,7 +20,7 @@ from app.domain.refusals import Complaint, Refused
 from app.domain.unit_listing import BELOW
 from app.domain.unit_lookup import found, rows_by_ids
 from app.domain.unit_periods import Entity
-from app.domain.values import fact_of
+from app.domain.values import ITS_VALUE, fact_of
 from app.rules.errors import Text
 from app.rules.evaluate import Compiled
 from app.rules.facts import Recorded, still_fits
@@ -30,10 +30,10 @@ from app.rules.verdict import Designation, Inputs, Member
 
 Facts = Mapping[str, Recorded]
 _SHOWN: Final = ("unit", "code", "level", "type", "name", "path", "valid_from", "valid_to", "exact")
-_VALUES: Final = """
+_VALUES: Final = f"""
 SELECT v.id, v.unit_id, v.indicator, v.period, v.period_first, v.period_last, v.truth,
        v.counted, v.numerator, v.denominator, v.percent, v.codes, v.source, c.status
-  FROM current_value c JOIN value v ON v.id = c.value_id
+  FROM current_value c {ITS_VALUE}
  WHERE c.unit_id = ANY($1::int[]) AND c.indicator = ANY($2::text[]) AND c.period_last <= $3
    AND c.status <> 'retracted'
 """

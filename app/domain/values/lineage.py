@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 
 from app.domain.unit_lookup import with_predecessors
-from app.domain.values import fact_of
+from app.domain.values import ITS_VALUE, fact_of
 from app.domain.values.listing import Wanted
 from app.rules.facts import Fact, Ratio
 from app.rules.figures import displayed_percent
@@ -117,7 +117,7 @@ async def _ratios(
     where.add("c.status <> 'retracted' AND c.unit_id <> {}", unit)
     where.add("(v.numerator IS NOT NULL OR v.percent IS NOT NULL)")
     rows = await connection.fetch(
-        f"SELECT v.* FROM current_value c JOIN value v ON v.id = c.value_id WHERE {where}",
+        f"SELECT v.* FROM current_value c {ITS_VALUE} WHERE {where}",
         *where.parameters,
     )
     found: dict[tuple[str, str], dict[int, Recorded]] = {}

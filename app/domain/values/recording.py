@@ -14,7 +14,7 @@ from app.domain.audit import Act
 from app.domain.recordings import OPERATOR
 from app.domain.refusals import Absent, Complaint, Conflict
 from app.domain.territory import Caller, Place, place
-from app.domain.values import FACT_COLUMNS, REPORTED, columns_of, fact_of, version
+from app.domain.values import FACT_COLUMNS, ITS_VALUE, REPORTED, columns_of, fact_of, version
 from app.domain.values.entries import Placed
 from app.rules.errors import Text
 
@@ -180,11 +180,13 @@ async def has_followed(connection: asyncpg.Connection, placed: Placed) -> bool:
     return bool(await connection.fetchval(_FOLLOWED, *placed.key))
 
 
-_CURRENT: Final = """
+_CURRENT: Final = f"""
 SELECT c.status, v.*
   FROM unnest($1::int[], $2::text[], $3::text[]) w(unit_id, indicator, period)
-  JOIN current_value c USING (unit_id, indicator, period)
-  JOIN value v ON v.id = c.value_id
+ CROSS JOIN LATERAL (
+   SELECT * FROM current_value o
+    WHERE (o.unit_id, o.indicator, o.period) = (w.unit_id, w.indicator, w.period) LIMIT 1) c
+ {ITS_VALUE}
 """
 
 
