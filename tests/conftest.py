@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -125,7 +125,10 @@ def service(registry: Registry, settings: Settings, database: Database) -> FastA
     return create_app(settings, registry, database)
 
 
-def calling(service: FastAPI, host: str = "127.0.0.1", token: str = "") -> httpx.AsyncClient:
+Served = Callable[..., Coroutine[Any, Any, None]]  # an application, whoever made it
+
+
+def calling(service: Served, host: str = "127.0.0.1", token: str = "") -> httpx.AsyncClient:
     """Return a client whose calls come from `host` and never raise what the service raised."""
     transport = httpx.ASGITransport(app=service, raise_app_exceptions=False, client=(host, 50_000))
     headers = {"authorization": f"Bearer {token}"} if token else {}

@@ -264,11 +264,16 @@ def test_the_description_of_a_body_accepts_a_good_one_and_no_key_that_is_not_its
         assert list(validator.iter_errors(wrong)), wrong
 
 
+# They may be told why and by whom, and need not be.
+ENDINGS = ("POST /v1/clients/{client_id}/revoke", "POST /v1/grants/{id}/revoke")
+
+
 def test_an_operation_without_a_body_describes_none(described: Described) -> None:
     for route in OPERATIONS:
-        operation = described.operation(route.method, route.path)
-        needed = operation.get("requestBody", {}).get("required", False)
-        assert needed == (route.body is not None), route.name
+        body = described.operation(route.method, route.path).get("requestBody")
+        needed = None if body is None else body.get("required", False)
+        ending = f"{route.method} {route.template}" in ENDINGS
+        assert needed == (False if ending else route.body is not None or None), route.name
 
 
 def test_the_description_of_a_file_says_that_it_is_csv(described: Described) -> None:

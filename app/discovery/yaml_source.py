@@ -5,18 +5,15 @@ from __future__ import annotations
 import datetime
 import unicodedata
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from app.rules.errors import Fault, Text
 from app.rules.packs import Place, SourceFile
 
-try:
-    from yaml import CSafeLoader as Loader
-except ImportError:  # PyYAML built without libyaml: same result, slower
-    from yaml import SafeLoader as Loader  # type: ignore[assignment]
-
+# PyYAML built without libyaml has the second one only: same result, slower.
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT, _FLOAT, _BOOL, _NULL, _TIME = (
     f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null", "timestamp")
 )
@@ -27,7 +24,7 @@ def read_yaml(path: str, content: bytes) -> SourceFile:
     reader = _Reader(path)
     try:
         text = content.decode("utf-8-sig")
-        node = yaml.compose(text, Loader=Loader)
+        node = yaml.compose(text, Loader=_LOADER)
         data = reader.value(node, ()) if node is not None else {}
     except UnicodeDecodeError as error:
         reader.fault(

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from typing import Final, Literal, NamedTuple
 
 import httpx
-from conftest import calling, shipped
+from conftest import Served, calling, shipped
 
 from app.cli.clients import make
 from app.database import EVERYTHING, Database
@@ -75,13 +75,13 @@ async def ground(stage: Stage, name: str, *, careless: bool = False) -> AsyncIte
         database = await stack.enter_async_context(Database(settings))
         app = create_app(settings, shipped(), database)
         token = app.state.tokens.issue(made["client_id"], list(SCOPES))
-        served = app
+        served: Served = app
         if careless:
             connection = await as_owner(straight.owner.parameters())
             await connection.execute(TABLE)
             await connection.close()
-            served = CheckThenAct(app, straight.service.parameters())  # type: ignore[assignment]
-            stack.push_async_callback(served.close)  # type: ignore[attr-defined]
+            served = minding = CheckThenAct(app, straight.service.parameters())
+            stack.push_async_callback(minding.close)
         http = await stack.enter_async_context(calling(served, token=token))
         yield Ground(straight, database, way, http)
 

@@ -13,12 +13,13 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final
+from typing import Final, cast
 
 import asyncpg
 import httpx
 import pytest
 from conftest import problem
+from sqlalchemy.pool import QueuePool
 
 from app.database import connections
 from faults.ambiguous_commit import Ground, ground
@@ -202,8 +203,8 @@ async def left(found: Ground, watcher: asyncpg.Connection[asyncpg.Record]) -> st
         return number
 
     def lent() -> int:
-        checked_out: int = found.served.engine.pool.checkedout()  # type: ignore[attr-defined]
-        return found.served.connections.in_use + checked_out
+        sessions = cast(QueuePool, found.served.engine.pool)
+        return found.served.connections.in_use + sessions.checkedout()
 
     end = time.monotonic() + 2
     while (await idle() or lent()) and time.monotonic() < end:  # noqa: ASYNC110 - PostgreSQL's

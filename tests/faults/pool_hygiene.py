@@ -15,12 +15,13 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import QueuePool
 
 from app.cli.clients import make
 from app.database import EVERYTHING, NOTHING, Context, Database, DatabaseFailed
@@ -172,14 +173,14 @@ class Drill:
 
     async def _settle(self) -> None:
         """Note what is still open although nobody works any more."""
-        connections, pool = self._database.connections, self._database.engine.pool
-        checked_out: int = pool.checkedout()  # type: ignore[attr-defined]
-        self.found.wrong["not given back"] += connections.in_use + checked_out
+        connections = self._database.connections
+        pool = cast(QueuePool, self._database.engine.pool)
+        self.found.wrong["not given back"] += connections.in_use + pool.checkedout()
         watcher = await as_owner(self._database.owner.parameters())
         try:
             for _ in range(100):  # a connection that was cut ends when PostgreSQL notices
                 rows = await watcher.fetch(f"SELECT state FROM pg_stat_activity WHERE {_OURS}")
-                open_ = connections.idle + pool.checkedin()  # type: ignore[attr-defined]
+                open_ = connections.idle + pool.checkedin()
                 if len(rows) <= open_:
                     break
                 await asyncio.sleep(0.05)

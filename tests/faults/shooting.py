@@ -79,6 +79,7 @@ class Line(asyncio.Protocol):
     def give_up(self, before: float) -> None:
         """Hang up when what was asked before then is still not answered."""
         if self._asked < before and self._done is not None and not self._done.done():
+            self._done.set_exception(TimeoutError())  # it is not asked again elsewhere
             self.close()
 
     def close(self) -> None:

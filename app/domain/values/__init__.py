@@ -139,11 +139,11 @@ def fact_of(row: asyncpg.Record | Mapping[str, Any]) -> Fact:
     return tuple(row["codes"])
 
 
-# What a value is shown with; `v` is the value. The unit is called as it was within the period.
 # Joined to `current_value c`: what it says, as `v`. It is looked up by its number, whatever the
 # planner believes: plans are kept, and tables that were small or just being filled when they were
 # analysed would else be gone through for every row.
 ITS_VALUE: Final = "CROSS JOIN LATERAL (SELECT * FROM value WHERE id = c.value_id LIMIT 1) v"
+# What a value is shown with; `v` is the value. The unit is called as it was within the period.
 SHOWN_COLUMNS: Final = """
 v.id, v.period, v.indicator, v.truth, v.counted, v.numerator, v.denominator, v.percent, v.codes,
 v.source, v.measured_on, v.note, v.unit_id, v.district_id, v.province_id, r.recorded_at, r.author,

@@ -82,8 +82,7 @@ async def page(
 
 _CURRENT: Final = "c.value_id AS id, c.status FROM current_value c"
 _FOLLOWED: Final = "v.id, e.status FROM value_event e JOIN value v ON v.id = e.value_id"
-# The page is found first, then each of its rows is looked up by its number: a join would be
-# planned anew only after the next ANALYZE, and until then read all of a table that was once small.
+# The page is found first, then each of its rows is looked up by its number, as by ITS_VALUE.
 _PAGE: Final = f"""
 WITH page AS MATERIALIZED (SELECT {{source}} WHERE {{where}} ORDER BY {{order}} LIMIT {{size}})
 SELECT one.*, page.status
