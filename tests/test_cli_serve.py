@@ -393,9 +393,10 @@ def test_however_it_ends_its_database_ends_too_and_what_was_stored_is_there_agai
     tmp_path: Path, told: signal.Signals
 ) -> None:
     target = f"/v1/communes/{TODAY_COMMUNE}/attributes/area_island"
-    with serving(tmp_path, "--demo") as first:
+    with serving(tmp_path) as first:
         assert set(living(data(tmp_path)).values()) == {"supervisor", "postgres"}
-        headers = JSON | first.bearer(shown(first))
+        known = made_by_the_command({"NTM_DATA_DIR": str(data(tmp_path))})
+        headers = JSON | first.bearer(known)
         status, _, body = first.ask("PUT", target, json.dumps(ATTRIBUTE).encode(), headers)
         assert status == 200, body
         first.process.send_signal(told)
