@@ -1,0 +1,188 @@
+"""The parent of the reading process: starts it within its limits, listens, and ends it.
+
+Whatever the file does to the process, here it is frames, and at the worst a `Fault`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import logging
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from app.domain.reading import frames
+from app.domain.reading.causes import Unreadable
+from app.domain.reading.frames import End, Order, Places, Resolved, Table, Told
+
+SILENCE: Final = 10.0  # seconds without a frame, while one is waited for
+PATIENCE: Final = 300.0  # seconds of waiting for frames altogether
+_BUG: Final = 70  # how the process ends where it is wrong itself
+_WORDS: Final = 2_000  # bytes of what the process says of its own faults
+_BUFFER: Final = 2**18
+_decoder: Final[msgspec.msgpack.Decoder[Told]] = msgspec.msgpack.Decoder(Told)
+_log: Final = logging.getLogger("ntm.reading")
+
+
+class ReadingFailed(RuntimeError):
+    """The reading process is wrong itself: no fault of the file."""
+
+
+class Reading:
+    """A file that is being read. `tables` are those whose frames have come."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.tables: list[Table] = []
+        self._process = process
+        self._asked = asyncio.Event()  # a question to the parent is open: nothing is late
+        self._waited = 0.0
+        self._length: int | None = None
+
+    @property
+    def table(self) -> Table | None:
+        """Return the first table, once its frame has come."""
+        return self.tables[0] if self.tables else None
+
+    async def frames(self) -> AsyncIterator[Told]:
+        """Yield all that is told, up to `End`; raise ReadingFailed where the process is wrong."""
+        while True:
+            frame = await self._next()
+            if frame is None:
+                async for last in self._death():
+                    yield last
+                return
+            if isinstance(frame, Table):
+                self.tables.append(frame)
+            elif isinstance(frame, Places):
+                self._asked.set()
+            yield frame
+            if isinstance(frame, End):
+                return
+
+    async def answer(self, places: Resolved) -> None:
+        """Answer the last `Places`."""
+        assert self._process.stdin is not None  # noqa: S101 - it was opened as a pipe
+        self._asked.clear()
+        with suppress(ConnectionError):  # why it is gone, the next frame tells
+            self._process.stdin.write(frames.packed(places))
+            await self._process.stdin.drain()
+
+    async def _next(self) -> Told | None:
+        """Return the next frame; None where none comes, or none that is one."""
+        while True:
+            began = time.monotonic()
+            try:
+                async with asyncio.timeout(max(min(SILENCE, PATIENCE - self._waited), 0)):
+                    return await self._one()
+            except TimeoutError:
+                if not self._asked.is_set() or self._waited >= PATIENCE:
+                    return None
+            finally:
+                if not self._asked.is_set():
+                    self._waited += time.monotonic() - began
+
+    async def _one(self) -> Told | None:
+        """Read a frame; what was read of it is kept where the reading is interrupted."""
+        assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe
+        try:
+            if self._length is None:
+                self._length = frames.length(await self._process.stdout.readexactly(4))
+            content = await self._process.stdout.readexactly(self._length)
+            self._length = None
+            return _decoder.decode(content)
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError):
+            return None
+
+    async def _death(self) -> AsyncIterator[Told]:
+        """Yield what the end of the process without an `End` means."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), 0.5)
+        if self._process.returncode == _BUG:
+            raise ReadingFailed("the reading process failed")
+        code = self._process.returncode
+        named = signal.Signals(-code).name if code and code < 0 else code or "silence"
+        _log.warning("a file was refused as unsafe: the process that read it ended: %s", named)
+        for frame in refusal("unsafe-file"):
+            yield frame
+
+
+class Refusing(Reading):
+    """A file that cannot be read here, whatever it is."""
+
+    def __init__(self) -> None:
+        self.tables = []
+
+    async def frames(self) -> AsyncIterator[Told]:
+        """Yield why."""
+        for frame in refusal("reading-not-possible"):
+            yield frame
+
+
+def refusal(code: str) -> tuple[Told, ...]:
+    """Return the frames by which a file is refused as a whole."""
+    return (*Unreadable(code).faults, End(0, 0))
+
+
+@asynccontextmanager
+async def reading(path: Path, order: Order) -> AsyncIterator[Reading]:
+    """Read a file in a process of its own; it is ended with the context.
+
+    On a platform that cannot limit a process every file is refused.
+    """
+    if importlib.util.find_spec("resource") is None:
+        yield Refusing()
+        return
+    with path.open("rb") as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            __package__,
+            str(file.fileno()),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=(file.fileno(),),
+            env={},
+            limit=_BUFFER,
+            start_new_session=True,  # Ctrl+C at a terminal is for the parent
+        )
+    words = asyncio.create_task(_listen(process))
+    try:
+        assert process.stdin is not None  # noqa: S101 - it was opened as a pipe
+        with suppress(ConnectionError):
+            process.stdin.write(frames.packed(order))
+            await process.stdin.drain()
+        yield Reading(process)
+    finally:
+        await asyncio.shield(_end(process, words))
+
+
+async def _listen(process: asyncio.subprocess.Process) -> None:
+    """Put into the log what the process says of its own faults, no more than a little."""
+    assert process.stderr is not None  # noqa: S101 - it was opened as a pipe
+    said = b""
+    while block := await process.stderr.read(_WORDS):
+        said = (said + block)[:_WORDS]
+    if said:
+        _log.error("the reading process failed: %s", said.decode("ascii", "replace").strip())
+
+
+async def _end(process: asyncio.subprocess.Process, words: asyncio.Task[None]) -> None:
+    """End the process and take what is left in its pipes, so that nothing stays open."""
+    assert process.stdin is not None  # noqa: S101 - they were opened as pipes
+    assert process.stdout is not None  # noqa: S101
+    with suppress(ProcessLookupError):
+        process.kill()
+    process.stdin.close()
+    while await process.stdout.read(_BUFFER):
+        pass
+    await process.wait()
+    await words

@@ -1,0 +1,170 @@
+"""Tables of the long form: a row is one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from app.domain.reading.cells import Cell, Complaint, Odd, Row, Said, is_blank, text_of
+from app.domain.reading.duplicates import Duplicates
+from app.domain.reading.evidence import Evidence
+from app.domain.reading.facts import FactReader
+from app.domain.reading.frames import Measure
+from app.domain.reading.headings import Headings
+from app.domain.reading.origins import OriginReader
+from app.domain.reading.places import PlaceReader, complaint
+from app.domain.reading.plan import FACT, Plan
+from app.domain.reading.rowwise import LOST, REMEMBERED, Key, Rowwise, getter
+from app.domain.reading.telling import Listener, Value
+
+_VALUES: Final = ("value", "numerator", "denominator")
+_MALFORMED: Final = "malformed-json"
+
+
+class LongTable(Rowwise):
+    """Reads the rows of one table of the long form."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        name: str | None,
+        places: PlaceReader,
+        origins: OriginReader,
+        catalogue: Sequence[Measure],
+        headings: Headings,
+    ) -> None:
+        super().__init__(plan, name, places, origins)
+        self._catalogue, self._headings = catalogue, headings
+        self._fact_words = [word for word in FACT if word in plan.words]
+        self._fact_of = getter([plan.words[word] for word in self._fact_words])
+        self._bits: dict[Key, int] = {}
+        self._values: dict[Key, Value] = {}
+        self._indicators: dict[Cell, int | Complaint] = {}
+        value = "value" if "value" in plan.words else "numerator"
+        self._headed: Mapping[str, str] = dict(self.columns) | {
+            word: plan.heading(word if word in plan.words else value) for word in FACT
+        }
+
+    def survey(self, row: int, cells: Row, evidence: Evidence, duplicates: Duplicates) -> None:
+        """Look at a row for what it proves; its place gets its number."""
+        if len(cells) != self.width:
+            return
+        key = self.place_of(cells)
+        place = self.places.get(key)
+        if place is None:
+            place = self.place(key)
+        fact = self._fact_of(cells)
+        bit = self._bits.get(fact)
+        if bit is None:
+            bit = self._look(row, fact, evidence)
+        if place.__class__ is int:
+            if bit and place >= 0:
+                duplicates.mark(place, bit)
+            if self.plan.unnamed:
+                self.check_unnamed(row, cells)
+
+    def _look(self, row: int, fact: Key, evidence: Evidence) -> int:
+        """Return the indicator of a row as a bit; 0 where there is none, or no value."""
+        cells = dict(zip(self._fact_words, fact, strict=True))
+        index = self._indicator(cells.get("indicator"))
+        bit = 0
+        if isinstance(index, int):
+            evidence.look(row, index, cells.get("value"))
+            if self._catalogue[index].kind == "ratio":
+                evidence.look_at_count(cells.get("numerator"))
+                evidence.look_at_count(cells.get("denominator"))
+            bit = 0 if all(is_blank(cells.get(word)) for word in _VALUES) else 1 << index
+        self._remember(self._bits, fact, bit)
+        return bit
+
+    def tell(self, row: int, cells: Row, facts: FactReader, listener: Listener) -> None:
+        """Tell what a row says, or all that is wrong with it."""
+        if len(cells) != self.width:
+            if self.passed_over(row, cells, None, listener):
+                return
+            cells = [*cells, *[None] * self.width][: self.width]
+        key = self.place_of(cells)
+        place = self.places.get(key)
+        if place is None:
+            place = self.place(key)
+        fact = self._fact_of(cells)
+        value = self._values.get(fact)
+        if value is None:
+            value = self._value(fact, facts)
+        key = self.origin_of(cells)
+        origin = self.origins.get(key)
+        if origin is None:
+            origin = self.origin(key)
+        if (
+            value.said is not None
+            and place.__class__ is int
+            and origin.__class__ is tuple
+            and place >= 0
+        ):
+            listener.rows += 1
+            listener.good(row, place, value, origin)
+            return
+        self._poor(row, cells, place, value, origin, listener)
+
+    def _poor(
+        self,
+        row: int,
+        cells: Row,
+        place: int | tuple[Complaint, ...],
+        value: Value,
+        origin: object,
+        listener: Listener,
+    ) -> None:
+        """Tell a row that is no good value."""
+        if isinstance(cells[0], Odd) and cells[0].code == _MALFORMED:
+            listener.rows += 1
+            listener.poor(row, (complaint("", _MALFORMED, cells[0]),), [LOST], (), self.columns)
+            return
+        if self.passed_over(row, cells, place, listener):
+            return
+        listener.rows += 1
+        said = dict(zip(self._fact_words, self._fact_of(cells), strict=True))
+        if all(is_blank(cell) for cell in said.values()):
+            only = next(cell for cell in cells if not is_blank(cell))
+            listener.note("text-row", row, None, text_of(only)[:60])
+            return
+        wrong = origin if isinstance(origin, list) else []
+        listener.poor(row, place, [value], wrong, self.columns)
+
+    def _value(self, fact: Key, facts: FactReader) -> Value:
+        """Read the value of a row."""
+        cells = dict(zip(self._fact_words, fact, strict=True))
+        index = self._indicator(cells.get("indicator"))
+        if isinstance(index, Complaint):
+            value = Value(None, None, (index,), self._headed)
+        else:
+            read = facts.read(index, *(cells.get(word) for word in _VALUES))
+            if isinstance(read, Said):
+                value = Value(index, read, (), self._headed)
+            else:
+                value = Value(index, None, read, self._headed)
+        if len(self._values) >= REMEMBERED:
+            self._values.clear()
+        self._values[fact] = value
+        return value
+
+    def _indicator(self, cell: Cell) -> int | Complaint:
+        """Return the indicator that a cell names by code or name."""
+        known = self._indicators.get(cell)
+        if known is None:
+            found = self._headings.indicator(text_of(cell))
+            if is_blank(cell):
+                known = complaint("indicator", "missing-cell")
+            elif len(found) == 1:
+                known = found[0]
+            else:
+                code = "ambiguous-indicator" if found else "unknown-indicator"
+                known = complaint("indicator", code, cell)
+            if len(self._indicators) >= REMEMBERED:
+                self._indicators.clear()
+            self._indicators[cell] = known
+        return known
+
+    def values_in(self, cells: Row) -> int:
+        """Return how many values a row has."""
+        return 1

@@ -1,0 +1,126 @@
+"""What tables of both forms have in common: places and origins of rows, rows that are no values."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from app.domain.reading.causes import Unreadable
+from app.domain.reading.cells import Cell, Complaint, Row, is_blank, text_of
+from app.domain.reading.facts import shown
+from app.domain.reading.origins import Origin, OriginReader
+from app.domain.reading.places import PlaceReader, Total, complaint, is_total
+from app.domain.reading.plan import ORIGIN, PLACE, Plan
+from app.domain.reading.telling import Listener, Value
+
+TOTAL: Final = -1  # in the place of a place: the row is one of totals
+REMEMBERED: Final = 50_000  # of anything that rows repeat
+LOST: Final = Value(None, None, (), {})  # a value that nobody could look at
+
+Key = tuple[Cell, ...]
+
+
+def getter(places: Sequence[int]) -> Callable[[Row], Key]:
+    """Return what takes some cells out of a row."""
+    if len(places) > 1:
+        return operator.itemgetter(*places)
+    if places:
+        (only,) = places
+        return lambda cells: (cells[only],)
+    return lambda _: ()
+
+
+class Rowwise:
+    """A table whose rows are read one by one; what they repeat is read once."""
+
+    def __init__(
+        self, plan: Plan, name: str | None, places: PlaceReader, origins: OriginReader
+    ) -> None:
+        self.plan, self.name = plan, name
+        self.width = len(plan.columns)
+        self._place_reader, self._origin_reader = places, origins
+        self._place_words = [word for word in PLACE if word in plan.words]
+        self._origin_words = [word for word in ORIGIN if word in plan.words]
+        self.place_of = getter([plan.words[word] for word in self._place_words])
+        self.origin_of = getter([plan.words[word] for word in self._origin_words])
+        self.places: dict[Key, int | tuple[Complaint, ...]] = {}
+        self.origins: dict[Key, Origin | list[Complaint]] = {}
+        named = [word for word in ("unit", "name", "district", "province") if word in plan.words]
+        unit = named[0] if named else "unit"
+        self.columns: Mapping[str, str] = {
+            word: plan.heading(word) for word in (*PLACE, *ORIGIN)
+        } | {
+            "unit": plan.heading(unit),
+            "name": plan.heading("name" if "name" in plan.words else unit),
+        }
+
+    def place(self, key: Key) -> int | tuple[Complaint, ...]:
+        """Return the place of a row by its cells, TOTAL, or what is wrong with it."""
+        found: int | tuple[Complaint, ...]
+        try:
+            found = self._place_reader.read(dict(zip(self._place_words, key, strict=True)))
+        except Total:
+            found = TOTAL
+        self._remember(self.places, key, found)
+        return found
+
+    def origin(self, key: Key) -> Origin | list[Complaint]:
+        """Return the origin of a row by its cells, or what is wrong with it."""
+        found = self._origin_reader.read(dict(zip(self._origin_words, key, strict=True)))
+        self._remember(self.origins, key, found)
+        return found
+
+    @staticmethod
+    def _remember(memory: dict[Key, Any], key: Key, found: object) -> None:
+        if len(memory) >= REMEMBERED:
+            memory.clear()
+        memory[key] = found
+
+    def check_unnamed(self, row: int, cells: Row) -> None:
+        """Raise Unreadable where a column without a name has content."""
+        for place in self.plan.unnamed:
+            if place < len(cells) and not is_blank(cells[place]):
+                raise Unreadable("unnamed-column", row, self.name, letters(place))
+
+    def passed_over(self, row: int, cells: Row, place: object, listener: Listener) -> bool:
+        """Tell whether a row is no row of values: blank, totals, or parted wrongly.
+
+        Such a row is told of and counted here.
+        """
+        said = [cell for cell in cells if not is_blank(cell)]
+        if not said:
+            return True
+        if place == TOTAL or is_total(said[0]):
+            listener.rows += 1
+            listener.note("total-row-skipped", row, None, shown(said[0]))
+            return True
+        if self.is_header(cells):
+            listener.rows += 1
+            listener.note("repeated-header", row, None, shown(said[0]))
+            return True
+        if len(cells) != self.width and len(said) > 1:
+            listener.rows += 1
+            # As many values are lost as can be told: the cells may be other columns' ones.
+            lost = [LOST] * max(self.values_in(cells), 1)
+            listener.poor(row, (complaint("", "wrong-cell-count"),), lost, (), self.columns)
+            return True
+        return False
+
+    def is_header(self, cells: Row) -> bool:
+        """Tell whether a row is the header once more, as at the top of each page."""
+        return [text_of(cell) for cell in cells] == list(self.plan.columns)
+
+    def values_in(self, cells: Row) -> int:
+        """Return how many values a row has."""
+        raise NotImplementedError
+
+
+def letters(place: int) -> str:
+    """Return the letters of a column as spreadsheets name it."""
+    found = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        found = chr(ord("A") + rest) + found
+    return found
