@@ -36,6 +36,7 @@ bench: $(VENV)/dev ## side by side with other engines, in one run
 	$(BIN)/python -m pip install --quiet -e ".[bench]"
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.http
+	$(BIN)/python -m bench.load
 
 lock: $(VENV)/dev ## write the locked requirements anew: hashes, no addresses
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/runtime.txt

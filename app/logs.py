@@ -18,7 +18,13 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor
 
 _OURS: Final = "ntm"
-_LEVELS: Final = {_OURS: logging.INFO, "uvicorn": logging.INFO}  # of all others: warnings
+_LEVELS: Final = {
+    _OURS: logging.INFO,
+    "uvicorn": logging.INFO,
+    # The queue's failures are told by our worker, once each; their own lines quote the driver.
+    "procrastinate": logging.CRITICAL,
+    "psycopg": logging.CRITICAL,
+}  # of all others: warnings
 _encoder = msgspec.json.Encoder(enc_hook=str)
 _extra = structlog.stdlib.ExtraAdder()
 

@@ -13,27 +13,38 @@ from starlette.types import ASGIApp
 from app.api import (
     audit,
     clients,
+    commune_maps,
     commune_values,
     communes,
     designations,
     documentation,
     errors,
+    evaluation_exports,
+    evaluation_runs,
     evaluations,
     grants,
     hamlets,
     health,
+    impact,
+    import_templates,
+    imports,
     indicators,
+    jobs,
     oauth,
     previews,
     replays,
     rulesets,
     standings,
+    statistics,
     traffic,
     units,
+    value_exports,
     value_imports,
     values,
     vocabulary,
 )
+from app.api.downloads import Downloads
+from app.api.streams import Streams
 from app.api.tokens import Tokens
 from app.database import NOTHING, Database, driver_of, schema
 from app.discovery import load_registry
@@ -41,6 +52,8 @@ from app.domain import register, signing_keys
 from app.domain.audit import checkpoints
 from app.domain.audit.sealing import Sealer
 from app.domain.grants import Grants
+from app.domain.job_kinds import KINDS
+from app.domain.jobs.worker import Worker, connections
 from app.domain.register import Progress
 from app.domain.ruleset_snapshots import Snapshots
 from app.domain.territory import Territories
@@ -107,7 +120,7 @@ def create_app(
             if database is None:
                 await prepare(opened, _silently)
                 stand_on(app, settings, opened)
-            async with app.state.sealer.running():
+            async with app.state.sealer.running(), working(app):
                 yield
 
     app = Service(
@@ -125,6 +138,8 @@ def create_app(
     app.mount(documentation.STATIC, documentation.static_files())
     app.state.settings = settings
     traffic.prepare(app, settings)
+    app.state.streams = Streams()
+    app.state.downloads = Downloads()
     app.state.registry = registry or load_registry(settings.rulesets_dir)
     app.state.snapshots = Snapshots(app.state.registry)
     if database is not None:
@@ -132,12 +147,15 @@ def create_app(
     # Routers are asked one after the other whether a path is theirs: the busy ones first.
     nouns = (
         units, communes, values, evaluations, commune_values, previews, hamlets, standings,
-        replays, value_imports, health, oauth, designations, clients, grants, audit, rulesets,
-        indicators, vocabulary, documentation,
+        statistics, replays, value_imports, health, oauth, designations, clients, grants, audit,
+        jobs, imports, evaluation_runs, impact, rulesets, import_templates, indicators, vocabulary,
+        documentation,
+        value_exports, evaluation_exports, commune_maps,
     )  # fmt: skip
     for noun in nouns:
         app.include_router(noun.router)
     app.include_router(oauth.token_router)
+    app.include_router(imports.upload_router)
     errors.install(app)
     return app
 
@@ -155,6 +173,21 @@ def stand_on(app: FastAPI, settings: Settings, database: Database) -> None:
     traffic.watch_audit(app.state.metrics, sealer)
     app.state.territories = Territories()
     app.state.grants = Grants()
+
+
+@asynccontextmanager
+async def working(app: FastAPI) -> AsyncIterator[None]:
+    """Work on jobs for the length of a block, unless other processes do."""
+    settings: Settings = app.state.settings
+    if not settings.jobs_at_once:
+        yield
+        return
+    # Jobs take their time, and must not take the connections of requests.
+    async with Database(settings, patient=True) as patient:
+        worker = Worker(patient, app.state.registry, settings, KINDS, at_once=settings.jobs_at_once)
+        app.state.worker = worker
+        async with worker.running():
+            yield
 
 
 def _silently(*_: object) -> None:

@@ -57,6 +57,19 @@ class Settings(BaseSettings):
     body_seconds: float = Field(
         default=30, gt=0, le=3600, description="How long a request body may take to arrive."
     )
+    max_import_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=1024,
+        description="Largest file that is taken for an import, in bytes.",
+    )
+    import_seconds: float = Field(
+        default=600, gt=0, le=86_400, description="How long such a file may take to arrive."
+    )
+    import_at_once_bytes: int = Field(
+        default=1024 * 1024,
+        ge=0,
+        description="A file up to this size is imported within its request; larger ones as a job.",
+    )
     max_running: int = Field(
         default=3,
         ge=1,
@@ -65,6 +78,12 @@ class Settings(BaseSettings):
     )
     rate_limit: int = Field(
         default=60_000, ge=0, description="Requests a minute of one client; 0 for no limit."
+    )
+    jobs_at_once: int = Field(
+        default=1,
+        ge=0,
+        le=100,
+        description="Jobs a process works on at once; 0: none here, `ntm worker` does them.",
     )
     shutdown_seconds: int = Field(
         default=30, ge=1, le=3600, description="How long a stop waits for what is in flight."
@@ -121,6 +140,28 @@ class Settings(BaseSettings):
     def checkpoints(self) -> Path:
         """Return the file of the audit's checkpoints."""
         return self.audit_checkpoints or self.data_dir / "audit-checkpoints.jsonl"
+
+
+class RemoteSettings(BaseSettings):
+    """Settings of `ntm import` where it sends files to a service elsewhere; the service has none.
+
+    Credentials come from the environment alone: whatever stands in a command is seen by others.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="NTM_", frozen=True)
+
+    api_url: str | None = Field(
+        default=None,
+        description="Address of the service that files are sent to; without it the own database.",
+    )
+    client_id: str | None = Field(default=None, description="The client that sends them.")
+    client_secret: SecretStr | None = Field(default=None, description="Its secret.")
+
+
+# Every variable that something reads; any other with this prefix is a mistake.
+VARIABLES: Final = frozenset(
+    f"NTM_{name.upper()}" for name in ("lang", *Settings.model_fields, *RemoteSettings.model_fields)
+)
 
 
 def _is_origin(text: str) -> bool:

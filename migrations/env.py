@@ -16,8 +16,11 @@ from app.domain import (
     audit,
     clients,
     commune_facts,
+    evaluation_runs,
     evaluations,
     grants,
+    imports,
+    jobs,
     kept_answers,
     recordings,
     units,
@@ -27,7 +30,8 @@ from app.settings import Settings
 
 # Imported, their tables stand in Base.metadata.
 TABLES_OF = (
-    audit, clients, commune_facts, evaluations, grants, kept_answers, recordings, units, values,
+    audit, clients, commune_facts, evaluation_runs, evaluations, grants, imports, jobs,
+    kept_answers, recordings, units, values,
 )  # fmt: skip
 
 

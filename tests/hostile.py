@@ -14,9 +14,11 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import httpx
+from fastapi import FastAPI
+from working import work_off
 
 from app.api.shapes import today
 
@@ -523,8 +525,9 @@ class Operation(NamedTuple):
     def url(self, query: str = "") -> str:
         """Return its address with these parameters, and those that must be given."""
         asked = query.removeprefix("?")
-        given = self.query and not f"&{asked}".count(f"&{self.query.partition('=')[0]}=")
-        parts = [part for part in (self.query if given else "", asked) if part]
+        given = [one.partition("=")[0] for one in asked.split("&")]
+        needed = [one for one in self.query.split("&") if one.partition("=")[0] not in given]
+        parts = [part for part in (*needed, asked) if part]
         return f"{self.path}?{'&'.join(parts)}" if parts else self.path
 
     async def ready(self, admin: httpx.AsyncClient) -> Operation:
@@ -548,6 +551,17 @@ class Operation(NamedTuple):
             await new_designation(admin)
             (newest,) = (await admin.get("/v1/audit?limit=1")).json()["items"]
             return self._replace(path=f"/v1/audit/{newest['id']}")
+        if self.template.startswith("/v1/jobs/{id}"):
+            job = await new_job(admin)
+            if self.template.endswith("/events"):  # they end with the job
+                await admin.post(f"/v1/jobs/{job}/cancel")
+            return self._replace(path=self.path.replace("/1", f"/{job}", 1))
+        if self.template.startswith("/v1/imports/{id}"):
+            return self._replace(path=self.path.replace("/1", f"/{await new_import(admin)}", 1))
+        if self.template.startswith("/v1/evaluation-runs/{id}"):
+            run = await new_run(admin)
+            ready = self._replace(path=self.path.replace("/1", f"/{run}", 1))
+            return ready._replace(query=f"with={run}") if self.query else ready
         if self.method == "PUT":  # it says what is on record: no version has to be named
             answer = await admin.put(self.path, json=self.body)
             if answer.status_code == 428:
@@ -618,6 +632,40 @@ async def new_evaluation(admin: httpx.AsyncClient, body: Mapping[str, Any]) -> i
     return int(answer.json()["id"])
 
 
+async def new_job(admin: httpx.AsyncClient) -> int:
+    """Begin a job that nobody works on; return its number."""
+    answer = await admin.post(
+        "/v1/imports?dry_run=true",
+        content=FILE.encode(),
+        headers={"content-type": "text/csv", "prefer": "respond-async"},
+    )
+    assert answer.status_code == 202, answer.text
+    return int(answer.json()["id"])
+
+
+async def new_import(admin: httpx.AsyncClient) -> int:
+    """Check a file without loading it; return the number of the import."""
+    answer = await admin.post(
+        "/v1/imports?dry_run=true",
+        content=FILE.replace("Báo cáo 13", fresh_decision()).encode(),
+        headers={"content-type": "text/csv"},
+    )
+    assert answer.status_code == 201, answer.text
+    return int(answer.json()["id"])
+
+
+async def new_run(admin: httpx.AsyncClient) -> int:
+    """Judge a commune in a run of its own; return the number of the run."""
+    answer = await admin.post("/v1/evaluation-runs", json=RUN)
+    assert answer.status_code == 202, answer.text
+    served = cast(httpx.ASGITransport, admin._transport).app
+    state = cast(FastAPI, served).state
+    await work_off(state.settings, state.database, state.registry)
+    job = (await admin.get(answer.headers["location"])).json()
+    assert job["state"] == "succeeded", job
+    return int(job["result"]["run"])
+
+
 NEW_CLIENT: Final = {"name": "Phòng Văn hoá", "territory": "25", "scopes": ["read"]}
 NEW_GRANT: Final[dict[str, Any]] = {
     "from_territory": TODAY_COMMUNE,
@@ -664,6 +712,14 @@ EVALUATION: Final[dict[str, Any]] = {
 # The province of Trà Vinh as it was; its communes are the members that this criterion counts.
 MEMBERS_EVALUATION: Final = {"ruleset": "travinh.province", "unit": "84", "period": "2024"}
 COUNTING: Final = "travinh.province.1b.1"
+RUN: Final = {
+    "ruleset": "phutho.commune",
+    "under": TODAY_COMMUNE,
+    "on": "2025-08-01",
+    "period": "2025",
+    "as_of": "2025-12-31",
+}
+IMPACT: Final = {**RUN, "changes": [{"criterion": "phutho.1.1.1", "threshold": "90"}]}
 ASKED: Final = {
     "code": "07894",
     "name": "Xã Hùng Lô",
@@ -706,6 +762,36 @@ OPERATIONS: Final = (
     Operation("POST", f"{_VALUE}/retract", "/v1/values/1/retract", "values:write",
               {"reason": "ghi nhầm số"}),
     Operation("POST", "/v1/values/import", "/v1/values/import", "values:write", FILE, csv=True),
+    Operation("GET", "/v1/values.csv", "/v1/values.csv"),
+    Operation("GET", "/v1/values.ndjson", "/v1/values.ndjson"),
+    Operation("GET", "/v1/values.xlsx", "/v1/values.xlsx"),
+    Operation("GET", "/v1/evaluations.csv", "/v1/evaluations.csv"),
+    Operation("GET", "/v1/evaluations.ndjson", "/v1/evaluations.ndjson"),
+    Operation("GET", "/v1/evaluations.xlsx", "/v1/evaluations.xlsx"),
+    Operation("POST", "/v1/imports", "/v1/imports", "values:write", FILE, 201, csv=True),
+    Operation("GET", "/v1/imports", "/v1/imports"),
+    Operation("GET", "/v1/imports/{id}", "/v1/imports/1"),
+    Operation("POST", "/v1/imports/{id}/commit", "/v1/imports/1/commit", "values:write"),
+    Operation("GET", "/v1/imports/{id}/rejected.csv", "/v1/imports/1/rejected.csv"),
+    Operation("GET", "/v1/import-templates/{ruleset}.xlsx",
+              "/v1/import-templates/phutho.commune.xlsx",
+              query=f"under={TODAY_COMMUNE}&period=2025&on=2025-08-01"),
+    Operation("GET", "/v1/jobs", "/v1/jobs"),
+    Operation("GET", "/v1/jobs/{id}", "/v1/jobs/1"),
+    Operation("POST", "/v1/jobs/{id}/cancel", "/v1/jobs/1/cancel"),
+    Operation("GET", "/v1/jobs/{id}/events", "/v1/jobs/1/events"),
+    Operation("POST", "/v1/evaluation-runs", "/v1/evaluation-runs", body=RUN, status=202),
+    Operation("GET", "/v1/evaluation-runs", "/v1/evaluation-runs"),
+    Operation("GET", "/v1/evaluation-runs/{id}", "/v1/evaluation-runs/1"),
+    Operation("GET", "/v1/evaluation-runs/{id}/compare", "/v1/evaluation-runs/1/compare",
+              query="with=1"),
+    Operation("POST", "/v1/impact", "/v1/impact", body=IMPACT),
+    Operation("GET", "/v1/statistics/outcomes", "/v1/statistics/outcomes",
+              query="period=2025"),
+    Operation("GET", "/v1/statistics/completeness", "/v1/statistics/completeness",
+              query="ruleset=phutho.commune&period=2025"),
+    Operation("GET", "/v1/statistics/series", "/v1/statistics/series",
+              query="from=2024&to=2025&indicator=adults_smartphone_internet_rate"),
     Operation("GET", "/v1/units", "/v1/units"),
     Operation("POST", "/v1/units/resolve", "/v1/units/resolve", body={"items": [ASKED]}),
     Operation("GET", "/v1/units/{code}", "/v1/units/86"),
@@ -713,6 +799,7 @@ OPERATIONS: Final = (
     Operation("PUT", "/v1/units/{code}/identifiers/{scheme}", "/v1/units/25/identifiers/ioc",
               "values:write", {"value": "H45"}),
     Operation("GET", "/v1/communes", "/v1/communes"),
+    Operation("GET", "/v1/communes.csv", "/v1/communes.csv", query="under=25"),
     Operation("GET", "/v1/communes.geojson", "/v1/communes.geojson"),
     Operation("GET", _COMMUNE, _HERE),
     Operation("PUT", f"{_COMMUNE}/attributes/{{name}}", f"{_HERE}/attributes/area_island",

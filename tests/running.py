@@ -29,6 +29,7 @@ import pytest
 from conftest import calling, environment, script, shipped
 from fastapi import FastAPI
 from pydantic import SecretStr
+from working import work_off
 
 from app.api.shapes import today
 from app.cli.clients import make
@@ -175,6 +176,8 @@ async def filled(settings: Settings, database: Database) -> Known:
             assert answer.status_code == status, answer.text
         await measured_and_judged(http)
         await _shared(app, http)
+        await _in_bulk(http)
+        await work_off(settings, database, shipped())
     await seal_all(database)
     return Known(made["client_id"], made["client_secret"])
 
@@ -192,6 +195,22 @@ async def _shared(app: FastAPI, http: httpx.AsyncClient) -> None:
     token = app.state.tokens.issue(made["client_id"], ["read"])
     async with calling(app, token=token) as receiver:
         assert (await receiver.get("/v1/values")).json()["items"]
+
+
+async def _in_bulk(http: httpx.AsyncClient) -> None:
+    """Import a file of which a row is refused, check another, and judge a commune in a run."""
+    table = (
+        "unit,on,period,indicator,value,source\n"
+        "07894,2025-08-01,2025,digital_healthcare_services,true,BC 2\n"
+        "07894,2025-08-01,2025,nope,true,BC 2\n"
+    )
+    for query in ("mode=partial", "dry_run=true"):  # what is only checked is kept whole
+        sent = await http.post(
+            f"/v1/imports?{query}", content=table.encode(), headers={"content-type": "text/csv"}
+        )
+        assert sent.status_code == 201, sent.text
+    run = {"ruleset": "phutho.commune", "under": "07894", "period": "2025", "on": "2025-08-01"}
+    assert (await http.post("/v1/evaluation-runs", json=run)).status_code == 202
 
 
 async def measured_and_judged(http: httpx.AsyncClient) -> None:
@@ -289,6 +308,32 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     "/v1/grants/{id}": ("/v1/grants/1", "/v1/grants/999999999"),
     "/v1/audit": ("/v1/audit", "/v1/audit?unit=07894&on=2025-08-01&limit=2"),
     "/v1/audit/{id}": ("/v1/audit/1", "/v1/audit/999999999"),
+    "/v1/values.csv": ("/v1/values.csv", "/v1/values.csv?headings=vi&under=25"),
+    "/v1/values.ndjson": ("/v1/values.ndjson",),
+    "/v1/values.xlsx": ("/v1/values.xlsx?unit=99999",),  # a workbook says when it was made
+    "/v1/evaluations.csv": ("/v1/evaluations.csv?ruleset=phutho.commune&criteria=true",),
+    "/v1/evaluations.ndjson": ("/v1/evaluations.ndjson",),
+    "/v1/evaluations.xlsx": ("/v1/evaluations.xlsx?unit=99999",),
+    "/v1/communes.csv": ("/v1/communes.csv?under=25",),
+    "/v1/imports": ("/v1/imports",),
+    "/v1/imports/{id}": ("/v1/imports/1",),
+    "/v1/imports/{id}/rejected.csv": ("/v1/imports/1/rejected.csv",),
+    "/v1/import-templates/{ruleset}.xlsx": (
+        "/v1/import-templates/phutho.commune.xlsx?under=25&period=2024",
+    ),
+    "/v1/jobs": ("/v1/jobs",),
+    "/v1/jobs/{id}": ("/v1/jobs/1",),
+    "/v1/jobs/{id}/events": ("/v1/jobs/1/events",),
+    "/v1/evaluation-runs": ("/v1/evaluation-runs",),
+    "/v1/evaluation-runs/{id}": ("/v1/evaluation-runs/1",),
+    "/v1/evaluation-runs/{id}/compare": ("/v1/evaluation-runs/1/compare?with=1",),
+    "/v1/statistics/outcomes": ("/v1/statistics/outcomes?period=2025",),
+    "/v1/statistics/completeness": (
+        "/v1/statistics/completeness?ruleset=phutho.commune&period=2025&under=25&on=2025-08-01",
+    ),
+    "/v1/statistics/series": (
+        "/v1/statistics/series?indicator=adults_smartphone_internet_rate&from=2024&to=2025",
+    ),
     "/v1/clients": ("/v1/clients", "/v1/clients?limit=1"),
     "/v1/clients/{client_id}": ("/v1/clients/{client_id}", "/v1/clients/ntm-0000000000000000"),
 }

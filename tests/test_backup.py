@@ -143,8 +143,8 @@ def test_a_restored_database_can_be_written_to_where_the_original_stopped(
     in_database(copied.settings, lambda database: again(copied, database, original.known))
     after = contents(copied.url)
     assert after["client"][0] == original.contents["client"][0] + 1
-    for table in ("value", "recording", "evaluation"):
-        assert after[table][0] == 2 * original.contents[table][0], table
+    for table, in_bulk in (("value", 1), ("recording", 2), ("evaluation", 1)):  # not done again
+        assert after[table][0] == 2 * original.contents[table][0] - in_bulk, table
     # The same events again, and those of the first values that were followed.
     assert after["value_event"][0] > 2 * original.contents["value_event"][0]
     assert after["ruleset_snapshot"] == original.contents["ruleset_snapshot"]

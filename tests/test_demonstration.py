@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -21,8 +22,11 @@ from value_calls import COUNT, RATE
 
 from app.cli.demonstration import show
 from app.database import SCHEMA, Database
+from app.domain import recordings
 from app.domain.clients import SCOPES
 from app.domain.demonstration.recorded import Told, tell
+from app.domain.territory import EVERYWHERE, VALUES, Sight
+from app.domain.values import listing
 from app.embedded import Embedded
 from app.main import create_app
 
@@ -31,6 +35,8 @@ Make = Callable[[str], Env]
 NATION, STATED = "qd924.nation", "qd924.1b.1"
 WEBSITE, CURRENT = "commune_website_exists", "commune_website_content_current"
 HAMLETS_IN = 3  # communes
+EVERYTHING_SEEN = Sight(EVERYWHERE, VALUES)
+LONG_AGO = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
 
 class Interrupted(Exception):
@@ -309,6 +315,25 @@ def test_tables_that_look_empty_are_read_no_oftener_than_full_ones(make: Make, t
     assert again.verdicts.keys() == told.verdicts.keys()
     (read,) = fetch(owner_of(env), ROWS_READ)
     assert told.values < read["rows"] < 50 * told.values
+    settings = settings_of(env, Path(env["NTM_DATA_DIR"]))
+    assert len(in_database(settings, followed)) == told.values
+    (since,) = fetch(owner_of(env), ROWS_READ)
+    assert since["rows"] - read["rows"] < 20 * told.values
+
+
+async def followed(database: Database) -> set[str]:
+    """Return the number of every value that the feed tells of, page by page."""
+    await recordings.number(database)
+    wanted = listing.Wanted(EVERYTHING_SEEN)
+    ids: set[str] = set()
+    after = (0, 0)
+    while True:
+        async with database.reading() as connection:
+            page = await listing.changes(connection, wanted, LONG_AGO, 500, after)
+        if not page:
+            return ids
+        ids |= {place[1] for place, _ in page}
+        after = int(page[-1][0][0]), int(page[-1][0][1])
 
 
 def test_a_database_with_values_of_others_gets_nothing(

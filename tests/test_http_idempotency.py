@@ -39,7 +39,9 @@ NAMES: Final = frozenset({
     "POST /v1/values", "POST /v1/values/{id}/retract", "POST /v1/values/import",
     "POST /v1/evaluations", "POST /v1/communes/{code}/designations",
     "POST /v1/communes/{code}/hamlets", "POST /v1/designations/{id}/withdraw",
-    "POST /v1/grants", "POST /v1/grants/{id}/revoke",
+    "POST /v1/grants", "POST /v1/grants/{id}/revoke", "POST /v1/imports",
+    "POST /v1/imports/{id}/commit", "POST /v1/jobs/{id}/cancel", "POST /v1/evaluation-runs",
+    "POST /v1/impact",
 })  # fmt: skip
 KEYED: Final = tuple(one for one in OPERATIONS if one.name in NAMES)
 OTHERS: Final = tuple(

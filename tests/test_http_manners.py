@@ -44,12 +44,16 @@ PAGES = (
 )
 PUBLIC = tuple(one for one in OPERATIONS if not one.scope)
 ALL = (*OPERATIONS, *PAGES)
-# Reads that can be told apart by an entity tag.
+# Reads that can be told apart by an entity tag: neither health nor what is sent while it is made.
+STREAMED = re.compile(r"/v1/(values|evaluations|communes|imports/{id}/rejected)\.\w+|.*/events")
 TAGGED = tuple(
     one
     for one in (*OPERATIONS, PAGES[1])
-    if one.method == "GET" and one.path not in ("/livez", "/readyz")
+    if one.method == "GET"
+    and one.path not in ("/livez", "/readyz")
+    and (one.template == "/v1/communes.geojson" or not STREAMED.fullmatch(one.template))
 )
+BY_ITS_MAKER = ("POST /v1/imports/{id}/commit", "POST /v1/jobs/{id}/cancel")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW")
 
 
@@ -214,15 +218,21 @@ async def test_a_token_that_lacks_the_scope_gets_403_before_anything_is_judged(
 
 @each(GUARDED)
 async def test_one_scope_is_enough_for_an_operation(
-    client: httpx.AsyncClient, join: Join, route: Operation
+    service: FastAPI, client: httpx.AsyncClient, join: Join, route: Operation
 ) -> None:
-    ready = await route.ready(client)
+    member = await join("VN")
+    ready = await route.ready(member.http if route.name in BY_ITS_MAKER else client)
     if route.path == "/v1/clients" and route.method == "POST":
         ready = ready._replace(body={**NEW_CLIENT, "scopes": ["clients:admin"]})
     if route.template == "/v1/clients/{client_id}/secrets":  # of a client that can no more
         weak = (await join("VN", "clients:admin")).client_id
         ready = ready._replace(path=f"/v1/clients/{weak}/secrets")
-    answer = await ready.call((await join("VN", str(route.scope))).http)
+    if route.name in BY_ITS_MAKER:
+        token = service.state.tokens.issue(member.client_id, [str(route.scope)])
+        async with calling(service, token=token) as caller:
+            answer = await ready.call(caller)
+    else:
+        answer = await ready.call((await join("VN", str(route.scope))).http)
     assert answer.status_code == route.status, answer.text[:300]
 
 
@@ -288,7 +298,8 @@ async def test_a_read_is_not_sent_again_to_who_holds_it(
     ready = await route.ready(client)
     read = await ready.call(client)
     tag = read.headers["etag"]
-    version = read.json().get("version")
+    told = read.headers["content-type"].endswith("json")
+    version = read.json().get("version") if told else None
     begins = re.escape(f"{version}-") if version else ""
     assert re.fullmatch(f'"{begins}[0-9a-f]{{32}}"', tag)
     assert (await ready.call(client)).headers["etag"] == tag
@@ -654,8 +665,10 @@ async def test_every_answer_says_its_language_and_that_it_is_not_to_be_guessed_a
         answer = await ready.call(client, headers={"accept-language": header})
         assert answer.status_code == route.status
         if route.status != 204:
-            assert answer.headers["content-language"] == language
-            assert "accept-language" in answer.headers["vary"].lower()
+            # A form to fill in is Vietnamese, whoever asks.
+            form = route.template.startswith("/v1/import-templates/")
+            assert answer.headers["content-language"] == ("vi" if form else language)
+            assert form or "accept-language" in answer.headers["vary"].lower()
             assert answer.headers["x-content-type-options"] == "nosniff"
 
 

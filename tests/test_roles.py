@@ -44,6 +44,8 @@ NEEDED = {
     "designation": {"SELECT", "INSERT"},
     "designation_withdrawal": {"SELECT", "INSERT"},
     "evaluation": {"SELECT", "INSERT"},
+    "evaluation_run": {"SELECT", "INSERT"},
+    "job": {"SELECT", "INSERT"},
     "kept_answer": {"SELECT", "INSERT", "DELETE"},
     "lineage": {"SELECT"},
     "recording": {"SELECT", "INSERT"},
@@ -55,11 +57,26 @@ NEEDED = {
     "unit_version": {"SELECT", "INSERT"},
     "value": {"SELECT", "INSERT"},
     "value_event": {"SELECT", "INSERT"},
+    "value_import": {"SELECT", "INSERT"},
+    "value_import_chunk": {"SELECT", "INSERT", "DELETE"},
+    "value_import_rejection": {"SELECT", "INSERT", "DELETE"},
 }
 NEEDED_COLUMNS = {
     ("client", "revoked_at"), ("client_secret", "retired_at"), ("data_grant", "revoked_at"),
-    ("data_grant", "revoked_because"), ("data_grant", "revoked_by"), ("recording", "position"),
+    ("data_grant", "revoked_because"), ("data_grant", "revoked_by"),
+    *(("evaluation_run", column) for column in (
+        "all_items", "criteria", "digest", "ended_at", "nearest", "out_of_scope", "outcomes",
+        "units",
+    )),
+    *(("job", column) for column in (
+        "attempt", "deaths", "done", "ended_at", "problem", "result", "started_at", "state",
+        "total",
+    )),
+    ("recording", "position"),
     ("register", "revision"),
+    *(("value_import", column) for column in (
+        "dry_run", "ended_at", "headers", "job_id", "report", "state",
+    )),
 }  # fmt: skip
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 

@@ -35,6 +35,7 @@ class Admission:
             await self.app(scope, receive, send)
         elif await self._gate.enter():
             place = _Place(self._gate, receive, send)
+            scope.setdefault("state", {})["make_room"] = place.make_room
             try:
                 await self.app(scope, place.receive, place.send)
             finally:
@@ -57,6 +58,11 @@ class _Place:
             self._held = False
             self._gate.leave()
 
+    def make_room(self) -> None:
+        """Give the place back for good: what follows takes long, and reads no body."""
+        self._whole = True
+        self.leave()
+
     async def receive(self) -> Message:
         """Receive a part of the body; who lets us wait for it makes room for others meanwhile."""
         if self._whole:
@@ -69,6 +75,8 @@ class _Place:
             message = await self._receive()
         finally:
             timer.cancel()
+        if self._whole:  # the answer has begun meanwhile: its work needs no place any more
+            return message
         self._whole = not message.get("more_body", False)
         if self._whole and not self._held:
             if not await self._gate.enter():
@@ -78,8 +86,7 @@ class _Place:
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer; the work is done when it begins."""
-        self._whole = True  # whatever comes now is no part of a body that anybody reads
-        self.leave()
+        self.make_room()  # whatever comes now is no part of a body that anybody reads
         await self._send(message)
 
 

@@ -6,7 +6,6 @@ import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from app.api.answers import answer, created
@@ -86,35 +85,6 @@ class DesignationIn(Change):
         return self.model_dump(exclude={"date", "acting_official"}) | {"decided_on": self.date}
 
 
-class GeoJson(JSONResponse):
-    """An answer in GeoJSON."""
-
-    media_type = "application/geo+json"
-
-
-class Geometry(BaseModel):
-    """A GeoJSON point: longitude, latitude."""
-
-    type: Literal["Point"]
-    coordinates: list[float]
-
-
-class Feature(BaseModel):
-    """A commune on a map."""
-
-    type: Literal["Feature"]
-    id: str
-    geometry: Geometry | None
-    properties: dict[str, Any]
-
-
-class FeatureCollection(BaseModel):
-    """Communes on a map (RFC 7946)."""
-
-    type: Literal["FeatureCollection"]
-    features: list[Feature]
-
-
 @router.get(
     "", summary="List communes", response_model=CommunePage, responses=problem_responses(404, 422)
 )
@@ -138,31 +108,6 @@ async def list_communes(
     shown, following = cut(found, lambda one: unit_listing.place_in_order(one[0]), limit, filters)
     items = [commune_facts.shown(unit, row) for unit, row in shown]
     return answer(request, {"items": items, "next": following}, language, links(request, following))
-
-
-@router.get(
-    ".geojson",
-    summary="Read communes as points on a map",
-    response_class=GeoJson,
-    response_model=FeatureCollection,
-    response_description="All communes wanted, in Vietnamese order, not paged.",
-    responses=problem_responses(404, 422),
-)
-async def map_communes(
-    request: Request,
-    _: Reader,
-    data: Data,
-    language: InLanguage,
-    under: Under = None,
-    on: On = None,
-) -> Response:
-    """Read every commune of a day, or those under a unit, as GeoJSON points."""
-    day = on or today()
-    async with data.reading() as connection:
-        above = await unit_lookup.get(connection, under, day, "/under") if under else None
-        found = await unit_listing.page(connection, Wanted(day, "commune", under=above))
-    body = unit_listing.on_map([unit for unit, _ in found])
-    return answer(request, body, language, media_type=GeoJson.media_type)
 
 
 @router.get(

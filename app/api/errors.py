@@ -72,6 +72,7 @@ _DESCRIPTIONS = {
     429: "The client sent too many requests; try again after `Retry-After` seconds",
     500: "The service failed",
     503: "The database does not answer or the service is overloaded; try again",
+    507: "There is no room for the file",
 }
 
 
@@ -101,8 +102,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def render(request: Request, problem: Problem) -> Response:
-    """Return the problem document in the caller's language."""
+def render(request: Request, problem: Problem, more: Mapping[str, Any] | None = None) -> Response:
+    """Return the problem document in the caller's language, with more members where given."""
     request.state.problem = problem.code  # for the log line of the request
     language = preferred(request.headers.get("accept-language", ""))
     status, title = PROBLEMS[problem.code]
@@ -117,6 +118,7 @@ def render(request: Request, problem: Problem) -> Response:
             {"pointer": one.pointer, "code": one.code, "message": getattr(one.message, language)}
             for one in problem.errors[:MOST_ERRORS]
         ],
+        **(more or {}),
     }
     headers = manners(language) | dict(problem.headers or {})
     return Response(json_bytes(body), status, headers, MEDIA_TYPE)

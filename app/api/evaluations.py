@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-import asyncpg
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.api.answers import answer, created
 from app.api.deps import Data, Kept, Reader, Rules, Writer
 from app.api.errors import problem_responses
+from app.api.evaluation_filters import EvaluationsWanted
 from app.api.language import InLanguage
-from app.api.moments import PeriodIn, PeriodInQuery, UpdatedSince
+from app.api.moments import PeriodIn, UpdatedSince
 from app.api.numbers import RecordInPath
 from app.api.officials import Change
 from app.api.paging import LONG, Cursor, Limit, cut, links, read_number, read_position
-from app.api.problems import refusal
-from app.api.shapes import Day, TrueOrFalse, today
+from app.api.shapes import Day, today
 from app.api.strict import StrictRoute
-from app.api.unit_shapes import On, Place, Under, UnitInQuery
+from app.api.unit_shapes import Place
 from app.api.verdict_shapes import (
     StoredVerdict,
     Texts,
@@ -33,15 +32,8 @@ from app.api.work import IdempotencyKey
 from app.domain import recordings
 from app.domain.evaluations import conduct, reading, showing
 from app.domain.evaluations.conduct import Wish
-from app.domain.evaluations.reading import Wanted
-from app.domain.filters import Narrowing, narrow
 from app.domain.grants import counting
-from app.domain.previews import unknown_ruleset
-from app.domain.refusals import Complaint
-from app.domain.ruleset_snapshots import was_used
 from app.domain.territory import EVALUATIONS
-from app.rules.registry import Registry
-from app.rules.vocabulary import Outcome
 
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], route_class=StrictRoute)
 
@@ -118,16 +110,8 @@ async def list_evaluations(
     kept: Kept,
     data: Data,
     language: InLanguage,
-    unit: UnitInQuery = None,
-    under: Under = None,
-    ruleset: Annotated[str | None, Query(max_length=120, description="Id of a ruleset.")] = None,
-    period: PeriodInQuery = None,
-    outcome: Annotated[Outcome | None, Query(description="Of the whole verdict.")] = None,
-    latest: Annotated[
-        TrueOrFalse, Query(description="Only the last one of each unit, ruleset and period.")
-    ] = False,
+    filters: EvaluationsWanted,
     updated_since: UpdatedSince = None,
-    on: On = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
@@ -136,33 +120,22 @@ async def list_evaluations(
     With `updated_since` the oldest first, in the order in which they came on record. Verdicts
     that cannot be read any more are named under `damaged`.
     """
-    said, sight = period.text if period else None, caller.sight(EVALUATIONS)
-    filters = {
-        "list": "evaluations", "unit": unit, "under": under, "ruleset": ruleset,
-        "period": said, "outcome": outcome, "latest": str(latest),
-        "updated_since": str(updated_since), "on": str(on),
-    }  # fmt: skip
+    sight = caller.sight(EVALUATIONS)
+    bound = {"list": "evaluations", **filters.said(), "updated_since": str(updated_since)}
     if updated_since is None:
-        after: Any = read_number(cursor, filters, LONG)
+        after: Any = read_number(cursor, bound, LONG)
     else:
-        after = read_position(cursor, filters)
+        after = read_position(cursor, bound)
         await recordings.number(data)
     async with data.reading() as connection:
-        if ruleset is not None and ruleset not in rules.entries:
-            await _check_used(connection, rules, ruleset)
-        narrowing = Narrowing(today(), unit, under, on, period)
-        narrowed = await narrow(connection, sight, narrowing)
-        wanted = Wanted(
-            sight, narrowed.units, narrowed.under, ruleset, said,
-            outcome, latest,
-        )  # fmt: skip
+        wanted = await filters.wanted(connection, rules, sight)
         if updated_since is None:
             rows = await reading.page(connection, wanted, limit + 1, after)
         else:
             rows = await reading.changes(connection, wanted, updated_since, limit + 1, after)
         endless = updated_since is not None
         place = reading.position if endless else reading.number
-        shown, following = cut(rows, place, limit, filters, endless=endless)
+        shown, following = cut(rows, place, limit, bound, endless=endless)
         items, damaged = await showing.summarised(connection, kept, shown, language)
     await counting.count(data, caller, EVALUATIONS, [row["id"] for row in shown])
     body = {"items": items, "next": following, "damaged": damaged}
@@ -190,10 +163,3 @@ async def read_evaluation(
         version = await reading.version(connection, kept, row)
     await counting.count(data, caller, EVALUATIONS, [id])
     return answer(request, showing.encoded(version.compiled, row, language, texts), language)
-
-
-async def _check_used(connection: asyncpg.Connection, rules: Registry, ruleset: str) -> None:
-    """Refuse a ruleset that is neither installed nor behind any verdict on record."""
-    if not await was_used(connection, ruleset):
-        message = unknown_ruleset(rules, ruleset)
-        raise refusal([Complaint("/ruleset", "unknown-ruleset", message)])

@@ -63,6 +63,11 @@ _MISSING: Mapping[str, Text] = {
     "unit_or_units": Text(
         "hãy ghi “unit” hoặc “units”, không ghi cả hai", "give either “unit” or “units”"
     ),
+    "changes_or_file": Text(
+        "hãy ghi “ruleset” và “changes”, hoặc “ruleset_file” (và “against” nếu cần); không ghi cả "
+        "hai",
+        "give “ruleset” and “changes”, or “ruleset_file” (and “against” if needed), not both",
+    ),
     "client_or_territory": Text(
         "hãy ghi “to_client” hoặc “to_territory”, không ghi cả hai",
         "give either “to_client” or “to_territory”, not both",

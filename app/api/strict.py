@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from decimal import Decimal
 from typing import Any, Final
 
@@ -32,16 +33,24 @@ class StrictRequest(Request):
     async def body(self) -> bytes:
         """Return the body; 413 as soon as it grows beyond the limit, 408 when it is too slow."""
         if not hasattr(self, "_body"):
+            parts: list[bytes] = []
             limit: int = self.app.state.settings.max_body_bytes * self.times
-            if _declared_length(self) > limit:
-                raise _too_large(limit)
-            seconds: float = self.app.state.settings.body_seconds
-            try:
-                async with asyncio.timeout(seconds):
-                    self._body = b"".join([chunk async for chunk in self._limited(limit)])
-            except TimeoutError:
-                raise _too_slow(seconds) from None
+            await self.receive_all(parts.append, limit, self.app.state.settings.body_seconds)
+            self._body = b"".join(parts)
         return self._body
+
+    async def receive_all(
+        self, take: Callable[[bytes], object], limit: int, seconds: float
+    ) -> None:
+        """Hand on every part of the body; 413 beyond a limit of bytes, 408 after a time."""
+        if _declared_length(self) > limit:
+            raise _too_large(limit)
+        try:
+            async with asyncio.timeout(seconds):
+                async for chunk in self._limited(limit):
+                    take(chunk)
+        except TimeoutError:
+            raise _too_slow(seconds) from None
 
     async def _limited(self, limit: int) -> AsyncIterator[bytes]:
         size = 0
@@ -81,7 +90,7 @@ class HeadAsGet:
                 message = {**message, "body": b""}
             await send(message)
 
-        asked = {**scope, "method": "GET"}
+        asked = {**scope, "method": "GET", "head_only": True}  # what goes on for long need not
         try:
             await self.app(asked, receive, send_head)
         finally:  # whoever logs the request asks which route it was
@@ -111,12 +120,17 @@ class StrictRoute(APIRoute):
             if scopes is not None:
                 await let_in(request, scopes)
             _check_query(request, known)
-            if needs_body or (takes_body and _has_body(request)):
+            if needs_body or (takes_body and has_body(request)):
                 _check_media_type(request, self.media)
             strict = self.request(request.scope, request.receive)
-            return await (worked(strict, handle, keyed=keyed) if works else handle(strict))
+            async with self.received(strict):
+                return await (worked(strict, handle, keyed=keyed) if works else handle(strict))
 
         return strict_handle
+
+    def received(self, request: StrictRequest) -> AbstractAsyncContextManager[object]:
+        """Return what holds a body for as long as the request is served; usually nothing does."""
+        return nullcontext()
 
 
 class FileRequest(StrictRequest):
@@ -153,7 +167,8 @@ def _too_slow(seconds: float) -> Problem:
     return Problem("request-timeout", detail, headers={"connection": "close"})
 
 
-def _has_body(request: Request) -> bool:
+def has_body(request: Request) -> bool:
+    """Tell whether a request has a body."""
     return "transfer-encoding" in request.headers or _declared_length(request) > 0
 
 

@@ -81,12 +81,12 @@ def _readable_elsewhere(app: ASGIApp, settings: Settings) -> ASGIApp:
         allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
         allow_headers=[
             "Authorization", "Content-Type", "If-None-Match", "If-Match", "Accept-Language",
-            "Idempotency-Key", "X-Request-ID",
+            "Idempotency-Key", "X-Request-ID", "Prefer",
         ],
         expose_headers=[
             "ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "Idempotent-Replayed",
             "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy",
-            "RateLimit", "X-Request-ID",
+            "RateLimit", "X-Request-ID", "Content-Disposition", "Preference-Applied",
         ],
         max_age=600,
     )  # fmt: skip

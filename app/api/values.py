@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from app.api.answers import answer, created
 from app.api.deps import Data, Reader, Recorder, Rules, Writer
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
-from app.api.moments import PeriodInQuery, UpdatedSince
+from app.api.moments import UpdatedSince
 from app.api.numbers import RecordInPath
 from app.api.officials import Change
 from app.api.paging import (
@@ -25,14 +25,8 @@ from app.api.paging import (
     read_value_key,
 )
 from app.api.preconditions import Meant
-from app.api.problems import refusal
-from app.api.shapes import TrueOrFalse, today
 from app.api.strict import StrictRoute
-from app.api.unit_shapes import (
-    On,
-    Under,
-    UnitInQuery,
-)
+from app.api.value_filters import ValuesWanted
 from app.api.value_shapes import (
     HistoryPage,
     RetractionIn,
@@ -43,15 +37,11 @@ from app.api.value_shapes import (
 )
 from app.api.work import IdempotencyKey
 from app.domain import recordings
-from app.domain.filters import Narrowing, narrow
 from app.domain.grants import counting
-from app.domain.refusals import Complaint, Refused, no_indicator
+from app.domain.refusals import Refused
 from app.domain.territory import VALUES, Sight
 from app.domain.values import RETRACTED, entries, lineage, listing, recording, version
 from app.domain.values.entries import Read, as_complaints
-from app.domain.values.listing import Wanted
-from app.rules.errors import Text
-from app.rules.registry import Registry
 
 router = APIRouter(prefix="/v1/values", tags=["values"], route_class=StrictRoute)
 
@@ -60,9 +50,6 @@ class ValuesIn(Change):
     """Values to record together: all of them or none."""
 
     values: list[ValueIn] = Field(min_length=1, max_length=1_000)
-
-
-IndicatorInQuery = Annotated[str | None, Query(max_length=120, description="Code of an indicator.")]
 
 
 @router.post(
@@ -107,20 +94,8 @@ async def list_values(
     rules: Rules,
     data: Data,
     language: InLanguage,
-    unit: UnitInQuery = None,
-    under: Under = None,
-    indicator: IndicatorInQuery = None,
-    period: PeriodInQuery = None,
-    status: Annotated[
-        Literal["reported", "superseded", "retracted"] | None,
-        Query(description="Of this status; without it those that count."),
-    ] = None,
+    filters: ValuesWanted,
     updated_since: UpdatedSince = None,
-    with_predecessors: Annotated[
-        TrueOrFalse,
-        Query(description="With `unit`: also values of what it descends from, and their sums."),
-    ] = False,
-    on: On = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
@@ -129,35 +104,22 @@ async def list_values(
     With `updated_since`: every value that was recorded, followed or retracted since, each once,
     in the order of its last change.
     """
-    _check_filters(rules, indicator, unit, with_predecessors)
-    said, sight = period.text if period else None, caller.sight(VALUES)
-    filters = {
-        "list": "values", "unit": unit, "under": under, "indicator": indicator,
-        "period": said, "status": status, "on": str(on),
-        "updated_since": str(updated_since), "with_predecessors": str(with_predecessors),
-    }  # fmt: skip
+    filters.check(rules)
+    sight = caller.sight(VALUES)
+    bound = {"list": "values", **filters.said(), "updated_since": str(updated_since)}
     read = read_position if updated_since is not None else read_value_key
-    after: Any = read(cursor, filters)
+    after: Any = read(cursor, bound)
     if updated_since is not None:
         await recordings.number(data)
     async with data.reading() as connection:
-        # Predecessors are those of a unit of a day; the period only says which of their values.
-        named_in = None if with_predecessors else period
-        narrowing = Narrowing(today(), unit, under, on, named_in)
-        narrowed = await narrow(connection, sight, narrowing)
-        units = narrowed.units
-        if with_predecessors and narrowed.unit is not None:
-            units = await lineage.predecessors(connection, narrowed.unit)
-        wanted = Wanted(sight, units, narrowed.under, indicator, said, status)
+        wanted, heir = await filters.wanted(connection, sight)
         if updated_since is not None:
             found = await listing.changes(connection, wanted, updated_since, limit + 1, after)
         else:
             found = await listing.page(connection, wanted, limit + 1, after)
-        computed = None
-        if with_predecessors and narrowed.unit is not None:
-            computed = await lineage.sums(connection, narrowed.unit, wanted)
+        computed = None if heir is None else await lineage.sums(connection, heir, wanted)
     shown, following = cut(
-        found, lambda one: one[0], limit, filters, endless=updated_since is not None
+        found, lambda one: one[0], limit, bound, endless=updated_since is not None
     )
     body: dict[str, Any] = {"items": [item for _, item in shown], "next": following}
     if computed is not None:
@@ -230,19 +192,3 @@ async def retract_value(
     await recording.retract(connection, body.by(caller), row, body.reason)
     changed = {"status": RETRACTED, "version": version(id, RETRACTED)}
     return created(shown | changed, language, status=200)
-
-
-def _check_filters(
-    rules: Registry,
-    indicator: str | None,
-    unit: str | None,
-    with_predecessors: bool,
-) -> None:
-    complaints = []
-    if indicator is not None and indicator not in rules.indicators:
-        complaints.append(Complaint("/indicator", "unknown-indicator", no_indicator(indicator)))
-    if with_predecessors and unit is None:
-        message = Text("with_predecessors cần kèm unit", "with_predecessors needs unit")
-        complaints.append(Complaint("/with_predecessors", "missing-field", message))
-    if complaints:
-        raise refusal(complaints)

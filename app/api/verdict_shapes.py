@@ -133,6 +133,7 @@ class StoredVerdict(Verdict):
     created_at: datetime.datetime
     by: str = Field(description="The client that asked for it; ntm: the operator.")
     software: str = Field(description="What judged it.")
+    run: int | None = Field(description="The evaluation run that it belongs to.")
 
 
 class VerdictSummary(BaseModel):
@@ -142,6 +143,7 @@ class VerdictSummary(BaseModel):
     created_at: datetime.datetime
     by: str
     software: str
+    run: int | None
     ruleset: RulesetRef
     unit: dict[str, Any]
     period: str | None

@@ -27,6 +27,7 @@ from app.domain.territory import Caller
 from app.rules.errors import Text
 
 KEY: Final = "Idempotency-Key"
+BODY_DIGEST: Final = "body_digest"
 _PATTERN: Final = r"^[\x21-\x7e]{1,255}$"
 _ATTEMPTS: Final = 3  # of a transaction that PostgreSQL takes back to let another one go on
 
@@ -138,7 +139,8 @@ async def _named(request: Request, caller: Caller) -> Named | None:
     if not re.fullmatch(_PATTERN, key):
         return None  # absent, or refused with the other parameters
     query = str(sorted(request.query_params.multi_items()))
-    said = hashlib.sha256(await request.body())
+    digest = getattr(request.state, BODY_DIGEST, None)  # of a body that is not in memory
+    said = digest.copy() if digest else hashlib.sha256(await request.body())
     for part in (request.method, request.url.path, query):
         said.update(b"\n" + part.encode())
     return Named(caller.client_id, key, said.digest())

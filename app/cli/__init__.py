@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from app.cli import audit, clients, db, evaluate, keys, openapi, rulesets, serve, units, values
+from app.cli import (
+    audit,
+    clients,
+    db,
+    evaluate,
+    imports,
+    keys,
+    openapi,
+    rulesets,
+    serve,
+    units,
+    values,
+    worker,
+)
 from app.cli.console import Language, speak
 
 app = typer.Typer(
@@ -32,7 +45,9 @@ def options(
 
 
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
 app.command("evaluate")(evaluate.evaluate)
+app.command("import")(imports.import_)
 app.command("openapi")(openapi.openapi)
 app.add_typer(rulesets.app, name="rulesets")
 app.add_typer(db.app, name="db")

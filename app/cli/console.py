@@ -7,10 +7,11 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Styled
@@ -22,9 +23,10 @@ from app.domain.refusals import Complaint
 from app.rules.errors import Fault, RulesetFaults, Text
 from app.rules.facts import printable
 from app.rules.registry import Registry
-from app.settings import Settings
+from app.settings import VARIABLES, RemoteSettings, Settings
 
 LARGEST_FILE: Final = 64 * 1024 * 1024
+Read = TypeVar("Read", bound=BaseSettings)
 
 
 class Language(enum.StrEnum):
@@ -98,10 +100,18 @@ def rules(settings: Settings) -> Registry:
 
 def read_settings() -> Settings:
     """Return the settings; exit with 2 and the variable's name when one is not valid."""
-    known = {f"NTM_{name.upper()}" for name in Settings.model_fields} | {"NTM_LANG"}
-    unknown = sorted(name for name in os.environ if name.startswith("NTM_") and name not in known)
+    return _read(Settings)
+
+
+def read_remote_settings() -> RemoteSettings:
+    """Return the settings for a service elsewhere; exits as `read_settings` does."""
+    return _read(RemoteSettings)
+
+
+def _read(kind: type[Read]) -> Read:
+    unknown = sorted({name for name in os.environ if name.startswith("NTM_")} - VARIABLES)
     if unknown:
-        names = ", ".join(sorted(known))
+        names = ", ".join(sorted(VARIABLES))
         misuse(
             Text(
                 f"không có thiết lập {unknown[0]}; các thiết lập: {names}",
@@ -109,7 +119,7 @@ def read_settings() -> Settings:
             )
         )
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         first = error.errors()[0]
         name = f"NTM_{first['loc'][0]}".upper()

@@ -22,6 +22,7 @@ from app.cli.database import explained, progress
 from app.cli.demonstration import client_for_trying, show, show_client
 from app.database import EVERYTHING, Database
 from app.domain.demonstration.recorded import Told, tell
+from app.domain.jobs.worker import Worker
 from app.main import create_app, prepare
 from app.rules.errors import Text
 from app.rules.registry import Registry
@@ -66,6 +67,22 @@ def _keep_for_good() -> None:
     gc.freeze()
 
 
+class _Server(uvicorn.Server):
+    """A server whose stop does not wait for what goes on until something else ends."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Give jobs back and end streams, finish what is in flight meanwhile, stop."""
+        self._app.state.streams.close()
+        worker: Worker | None = getattr(self._app.state, "worker", None)
+        if worker is not None:
+            worker.stop()
+        await super().shutdown(sockets)
+
+
 def _server(app: FastAPI, settings: Settings) -> uvicorn.Server:
     """Return the server: our own log lines, and a stop that finishes what is in flight."""
     config = uvicorn.Config(
@@ -74,7 +91,7 @@ def _server(app: FastAPI, settings: Settings) -> uvicorn.Server:
         access_log=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
-    return uvicorn.Server(config)
+    return _Server(config, app)
 
 
 @contextmanager

@@ -61,10 +61,11 @@ class Base(DeclarativeBase):
 class Database:
     """The database of a run of the service or of a command, and what was opened in it."""
 
-    def __init__(self, settings: Settings, *, patient: bool = False) -> None:
+    def __init__(self, settings: Settings, *, patient: bool = False, least: int = 1) -> None:
         """Find it; raise DatabaseFailed when it cannot be used. Nothing is connected yet.
 
-        A patient one lets a transaction take its time: commands do, requests may not.
+        A patient one lets a transaction take its time: commands do, requests may not. `least` is
+        how many connections whoever uses it must be able to hold at once.
         """
         given = _url(settings.database_url)
         owner = _url(settings.database_owner_url) or given
@@ -72,7 +73,7 @@ class Database:
         self.embedded = None if given else _embedded(settings)
         self.service = Address(given, self.embedded, SERVICE)
         self.owner = Address(owner, self.embedded, OWNER)
-        pool = settings.database_pool
+        pool = max(settings.database_pool, least)
         self.engine = engine(self.service, pool, as_service=True, patient=patient)
         self.session = async_sessionmaker(self.engine, expire_on_commit=False)
         self.connections = Connections(self.service, pool, patient=patient)
@@ -127,10 +128,14 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[asyncpg.Connection]:
-        """Yield a plain connection as the service in a transaction that can only read."""
+    async def reading(self, *, one_state: bool = False) -> AsyncIterator[asyncpg.Connection]:
+        """Yield a plain connection as the service in a transaction that can only read.
+
+        With `one_state` every statement sees what was on record when the first one began.
+        """
+        mode = "ISOLATION LEVEL REPEATABLE READ, READ ONLY" if one_state else "READ ONLY"
         with translated():
-            async with self.connections.begun(self._context, "READ ONLY") as connection:
+            async with self.connections.begun(self._context, mode) as connection:
                 yield connection
 
     @asynccontextmanager

@@ -15,10 +15,13 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from app.database import SCHEMA, Database, schema
+from app.database.connections import QUEUE
 from app.database.failures import DatabaseFailed
 from app.embedded.cluster import binaries
 from app.rules.errors import Text
 
+# With the queue: jobs that waited, or were under way, go on where the backup is restored.
+_SCHEMAS: Final = (SCHEMA, QUEUE)
 _MAGIC: Final = b"PGDMP"  # the first bytes of a file in pg_dump's custom format
 _VARIABLES: Final = {
     "host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD",
@@ -40,8 +43,8 @@ def _dump(database: Database, target: Path) -> int:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ntm-backup-") as folder:
         making = Path(folder) / "backup"
         _run(
-            database, "pg_dump", "--format=custom", f"--schema={SCHEMA}", "--no-owner",
-            "--enable-row-security", f"--file={making}",
+            database, "pg_dump", "--format=custom", *(f"--schema={one}" for one in _SCHEMAS),
+            "--no-owner", "--enable-row-security", f"--file={making}",
         )  # fmt: skip
         making.chmod(0o600)
         making.replace(target)
@@ -72,7 +75,8 @@ def _load(database: Database, source: Path) -> None:
         script, whole = Path(folder) / "restore.sql", Path(folder) / "whole.sql"
         _run(database, "pg_restore", "--no-owner", f"--file={script}", str(source))
         with whole.open("wb") as target, script.open("rb") as content:
-            target.write(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE;\n".encode())
+            for one in _SCHEMAS:
+                target.write(f"DROP SCHEMA IF EXISTS {one} CASCADE;\n".encode())
             for line in content:
                 if line.strip() != _UNKNOWN_BEFORE_17.encode():
                     target.write(line)

@@ -18,6 +18,7 @@ from app.database.failures import PoolExhausted, logging_in
 from app.embedded import DATABASE, SERVICE, Embedded
 
 SCHEMA: Final = "ntm"
+QUEUE: Final = "ntm_queue"  # the schema of the queue of jobs, which is procrastinate's
 _CONNECTING: Final = 5.0  # seconds until an unreachable host is given up
 _WAITING: Final = 2.0  # seconds a request waits for a connection of its own
 _COMMAND: Final = 6.0  # seconds until a server that does not answer at all is given up

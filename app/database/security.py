@@ -22,6 +22,8 @@ PROTECTED: Final[Mapping[str, tuple[str, ...]]] = {
     "designation": ("SELECT", "INSERT"),
     "designation_withdrawal": ("SELECT", "INSERT"),
     "evaluation": ("SELECT", "INSERT"),
+    "evaluation_run": ("SELECT", "INSERT", "UPDATE"),
+    "job": ("SELECT", "INSERT", "UPDATE"),
     "kept_answer": ("SELECT", "INSERT", "DELETE"),
     "unit": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "unit_attribute": ("SELECT", "INSERT"),
@@ -29,6 +31,9 @@ PROTECTED: Final[Mapping[str, tuple[str, ...]]] = {
     "unit_version": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "value": ("SELECT", "INSERT"),
     "value_event": ("SELECT", "INSERT"),
+    "value_import": ("SELECT", "INSERT", "UPDATE"),
+    "value_import_chunk": ("SELECT", "INSERT", "DELETE"),
+    "value_import_rejection": ("SELECT", "INSERT", "DELETE"),
 }
 OPEN: Final = frozenset({"designation", "designation_withdrawal", "unit", "unit_attribute",
                          "unit_identifier", "unit_version"})  # fmt: skip
@@ -51,7 +56,8 @@ SELECT tablename, policyname, cmd, permissive = 'PERMISSIVE' AND roles = '{publi
        concat_ws(' ', qual, with_check) = 'true' AS lets_all,
        coalesce(qual, 'ntm.') LIKE '%ntm.%' AND coalesce(with_check, 'ntm.') LIKE '%ntm.%'
        OR concat(qual, with_check) LIKE '%FROM client c%'
-       OR qual LIKE '%FROM data_grant g%' AS looks
+       OR qual LIKE '%FROM data_grant g%'
+       OR concat(qual, with_check) LIKE '%FROM value_import i%' AS looks
   FROM pg_policies WHERE schemaname = $1
 """
 # What would see more than its caller: a view that asks as its owner, a copy, a function that

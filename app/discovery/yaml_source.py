@@ -14,6 +14,7 @@ from app.rules.packs import Place, SourceFile
 
 # PyYAML built without libyaml has the second one only: same result, slower.
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEEPEST: Final = 100
 _INT, _FLOAT, _BOOL, _NULL, _TIME = (
     f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null", "timestamp")
 )
@@ -24,6 +25,7 @@ def read_yaml(path: str, content: bytes) -> SourceFile:
     reader = _Reader(path)
     try:
         text = content.decode("utf-8-sig")
+        _check_depth(text)
         node = yaml.compose(text, Loader=_LOADER)
         data = reader.value(node, ()) if node is not None else {}
     except UnicodeDecodeError as error:
@@ -48,6 +50,18 @@ def read_yaml(path: str, content: bytes) -> SourceFile:
         )
         data = {}
     return SourceFile(path, data, reader.lines, tuple(reader.faults))
+
+
+def _check_depth(text: str) -> None:
+    """Raise RecursionError for what is nested deeper than any pack: libyaml would crash on it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                raise RecursionError
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 class _Reader:

@@ -57,7 +57,7 @@ async def of(
         if unit.level in (entry.ruleset.level, *entry.ruleset.also_levels)
     ]
     record = await on_record.load(connection, rulesets, [unit], period, as_of)
-    scoped = [one for one in rulesets if record.scopes[one.ruleset.ruleset][unit.id] != OUT]
+    scoped = [one for one in rulesets if record.scopes[one.digest][unit.id] != OUT]
     standings = [_standing(one, record.inputs(one, unit, as_of), language) for one in scoped]
     return {
         "unit": record.shown(unit),

@@ -102,9 +102,12 @@ def uncovered(ruleset: Ruleset, worked: Iterable[Worked]) -> Iterator[tuple[str,
 
 def walk(results: Iterable[Result]) -> Iterator[Result]:
     """Yield every result, groups included, in the order of the document."""
-    for result in results:
+    waiting = [*results][::-1]
+    while waiting:
+        result = waiting.pop()
         yield result
-        yield from walk(result.criteria)
+        if result.criteria:
+            waiting += result.criteria[::-1]
 
 
 def _chain(case: Case, named: Mapping[str, Case]) -> list[Case]:

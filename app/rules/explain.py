@@ -125,7 +125,7 @@ class _Join:
             "indicators": list(several(criterion)),
             "observed": observed(criterion, result, self.may_exceed(criterion)),
             "required": required(criterion.required, result.branch),
-            "gap": self.gap(criterion, result),
+            "gap": gap(self.indicators, criterion, result.gap, self.language),
             "coverage": _coverage(result.coverage) if result.criteria else None,
             "combine": criterion.combine,
             "criteria": [self.criterion(criteria, child) for child in result.criteria],
@@ -143,13 +143,16 @@ class _Join:
         code = criterion.indicator
         return code is not None and self.indicators[code].numerator_may_exceed_denominator
 
-    def gap(self, criterion: Criterion, result: Result) -> dict[str, Any] | None:
-        if result.gap is None:
-            return None
-        code = criterion.indicator or several(criterion)[0]
-        counted = self.indicators[code].numerator
-        words = counted or self.indicators[code].name
-        return {"more": result.gap, "of": getattr(words, self.language)}
+
+def gap(
+    indicators: Mapping[str, Indicator], criterion: Criterion, more: int | None, language: str
+) -> dict[str, Any] | None:
+    """Return how many more are needed and of what; None where that is not known."""
+    if more is None:
+        return None
+    code = criterion.indicator or several(criterion)[0]
+    words = indicators[code].numerator or indicators[code].name
+    return {"more": more, "of": getattr(words, language)}
 
 
 def described(

@@ -100,6 +100,7 @@ def _goal(name: str, title: str) -> Goal:
 GOALS: Final = (
     _goal("fuzz", "Hostile input is refused, never a crash, nothing stored"),
     _goal("crash", "kill -9 loses, doubles and halves nothing"),
+    _goal("jobs", "Jobs of workers that die are done, and done once"),
     _goal("ambiguous_commit", "A connection cut around COMMIT loses and doubles nothing"),
     _goal("isolation", "Nobody sees what is not theirs"),
     _goal("pool_hygiene", "No context and no transaction is left on a connection"),

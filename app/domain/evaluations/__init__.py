@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, String, func
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, String, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -29,7 +29,10 @@ class RulesetSnapshot(Base):
 
 
 class Evaluation(Territorial, Base):
-    """One verdict: `unit` as it was shown, `inputs` and `verdict` as canonical bytes."""
+    """One verdict: `unit` as it was shown, `inputs` and `verdict` as canonical bytes.
+
+    `run_id` is the evaluation run that it belongs to, if it was judged in one.
+    """
 
     __tablename__ = "evaluation"
     __table_args__ = (
@@ -37,6 +40,7 @@ class Evaluation(Territorial, Base):
         Index("ix_evaluation_recording_id", "recording_id"),
         Index("ix_evaluation_district_id", "district_id", "id"),
         Index("ix_evaluation_province_id", "province_id", "id"),
+        Index("ix_evaluation_run_id", "run_id", "id", postgresql_where=text("run_id IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -53,3 +57,4 @@ class Evaluation(Territorial, Base):
     inputs: Mapped[bytes] = mapped_column(LargeBinary)
     verdict: Mapped[bytes] = mapped_column(LargeBinary)
     software: Mapped[str]
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("evaluation_run.id"))

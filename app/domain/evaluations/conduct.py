@@ -13,6 +13,7 @@ import msgspec
 from app.domain import audit
 from app.domain.audit import Act
 from app.domain.evaluations import on_record
+from app.domain.evaluations.on_record import OnRecord
 from app.domain.previews import check_level, known_ruleset
 from app.domain.recordings import OPERATOR
 from app.domain.refusals import Complaint, Refused
@@ -21,6 +22,7 @@ from app.domain.scope import OUT
 from app.domain.territory import Caller, Territory, outside, place
 from app.domain.unit_periods import Entity, Meant, Unclear, resolve
 from app.rules.errors import Text
+from app.rules.evaluate import Compiled
 from app.rules.period import Period
 from app.rules.registry import Entry, Registry
 from app.rules.stored import leaf_outcomes
@@ -60,6 +62,7 @@ class Kept(msgspec.Struct, frozen=True):
     conducted: Conducted
     created_at: datetime.datetime
     by: str
+    run: int | None = None
 
 
 async def conduct(
@@ -85,7 +88,7 @@ async def judge(
 ) -> list[Conducted]:
     """Judge units by a ruleset; raise Refused for those that its document does not speak of."""
     record = await on_record.load(connection, [entry.compiled], units, wish.period, wish.as_of)
-    scopes = record.scopes[entry.ruleset.ruleset]
+    scopes = record.scopes[entry.compiled.digest]
     complaints = [
         Complaint(wish.pointer(number), "ruleset-out-of-scope", _out_of_scope(entry, unit))
         for number, unit in enumerate(units)
@@ -93,12 +96,13 @@ async def judge(
     ]
     if complaints:
         raise Refused(complaints)
-    conducted = []
-    for unit in units:
-        inputs = record.inputs(entry.compiled, unit, wish.as_of)
-        judgement = entry.compiled.evaluate(inputs)
-        conducted.append(Conducted(unit, record.shown(unit), inputs, judgement))
-    return conducted
+    return [judged(record, entry.compiled, unit, wish.as_of) for unit in units]
+
+
+def judged(record: OnRecord, compiled: Compiled, unit: Entity, as_of: datetime.date) -> Conducted:
+    """Judge one unit by a ruleset from what was read of it."""
+    inputs = record.inputs(compiled, unit, as_of)
+    return Conducted(unit, record.shown(unit), inputs, compiled.evaluate(inputs))
 
 
 async def _units(
@@ -149,9 +153,9 @@ WITH act AS (
   INSERT INTO recording (author) VALUES ($1) RETURNING id, recorded_at
 )
 INSERT INTO evaluation (recording_id, unit_id, district_id, province_id, ruleset, digest, period,
-                        outcome, leaves, unit, inputs, verdict, software)
+                        outcome, leaves, unit, inputs, verdict, software, run_id)
 SELECT act.id, w.unit_id, w.district_id, w.province_id, $2, $3, $4, w.outcome,
-       w.leaves::jsonb, w.unit, w.inputs, w.verdict, $5
+       w.leaves::jsonb, w.unit, w.inputs, w.verdict, $5, $14::bigint
   FROM act, unnest($6::int[], $7::int[], $8::int[], $9::text[], $10::text[], $11::bytea[],
                    $12::bytea[], $13::bytea[])
        WITH ORDINALITY w(unit_id, district_id, province_id, outcome, leaves, unit, inputs,
@@ -168,8 +172,12 @@ async def store(
     conducted: Sequence[Conducted],
     *,
     kept: bool = False,
+    run: int | None = None,
 ) -> list[Kept]:
-    """Put verdicts on record as one act; `kept` tells that the ruleset is stored already."""
+    """Put verdicts on record as one act, those of an evaluation run with its number.
+
+    `kept` tells that the ruleset is stored already.
+    """
     if not conducted:
         return []
     if not kept:
@@ -189,6 +197,7 @@ async def store(
         [canonical(one.shown) for one in conducted],
         [canonical(one.inputs) for one in conducted],
         [canonical(one.judgement) for one in conducted],
+        run,
     )
     stored = {row["unit_id"]: row for row in rows}
     acts = [
@@ -198,7 +207,7 @@ async def store(
     await audit.note(connection, caller, acts)
     by = caller.client_id if caller else OPERATOR
     return [
-        Kept(stored[one.unit.id]["id"], one, stored[one.unit.id]["recorded_at"], by)
+        Kept(stored[one.unit.id]["id"], one, stored[one.unit.id]["recorded_at"], by, run)
         for one in conducted
     ]
 

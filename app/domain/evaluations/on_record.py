@@ -6,6 +6,7 @@ register has them on the last day of the unit in the period.
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -29,6 +30,7 @@ from app.rules.period import Period, Value, choose
 from app.rules.verdict import Designation, Inputs, Member
 
 Facts = Mapping[str, Recorded]
+_PAUSE: Final = 1_000  # values that are looked at before others have their turn
 _SHOWN: Final = ("unit", "code", "level", "type", "name", "path", "valid_from", "valid_to", "exact")
 _VALUES: Final = f"""
 SELECT v.id, v.unit_id, v.indicator, v.period, v.period_first, v.period_last, v.truth,
@@ -49,7 +51,10 @@ SELECT o.id AS above, u.id, u.key, u.level, v.type
 
 
 class OnRecord(msgspec.Struct, frozen=True):
-    """Everything on record that rulesets read of units in a period."""
+    """Everything on record that rulesets read of units in a period.
+
+    `scopes` go by the digest of the ruleset: two may have one id, a candidate and what it amends.
+    """
 
     period: Period
     units: Mapping[int, Mapping[str, Any]]
@@ -83,7 +88,7 @@ class OnRecord(msgspec.Struct, frozen=True):
             members=self._members(compiled, unit) if compiled.member_codes else None,
             period=self.period.text,
             period_end=unit.day,
-            scope=self.scopes[compiled.ruleset.ruleset][unit.id],
+            scope=self.scopes[compiled.digest][unit.id],
         )
 
     def _facts(self, unit: int, codes: Iterable[str]) -> dict[str, Recorded]:
@@ -126,9 +131,7 @@ async def load(
     facts = await values(connection, ids, own, catalogue, period)
     if below:
         facts = facts | await values(connection, sorted(below), theirs, catalogue, period)
-    scopes = {
-        one.ruleset.ruleset: await scope.of(connection, one.ruleset.scope, ids) for one in rulesets
-    }
+    scopes = {one.digest: await scope.of(connection, one.ruleset.scope, ids) for one in rulesets}
     return OnRecord(period, shown, facts, members, scopes)
 
 
@@ -141,21 +144,29 @@ async def values(
 ) -> dict[int, Facts]:
     """Return for each unit the value of each indicator that counts in the period."""
     rows = await connection.fetch(_VALUES, units, sorted(codes), period.last)
-    candidates: dict[int, dict[str, list[Value]]] = {}
-    for row in rows:
-        of_unit = candidates.setdefault(row["unit_id"], {})
-        of_unit.setdefault(row["indicator"], []).append(_value(row, catalogue))
-    return {
-        unit: {
-            code: chosen
-            for code, found in by_code.items()
-            if (chosen := choose(found, period, catalogue[code].validity == "standing")) is not None
-        }
-        for unit, by_code in candidates.items()
-    }
+    candidates: dict[tuple[int, str], list[Value]] = {}
+    periods: dict[str, Period] = {}
+    for number, row in enumerate(rows, 1):
+        if number % _PAUSE == 0:
+            await asyncio.sleep(0)
+        spoken_of = periods.get(row["period"]) or periods.setdefault(row["period"], _period(row))
+        found = _value(row, catalogue, spoken_of)
+        candidates.setdefault((row["unit_id"], row["indicator"]), []).append(found)
+    facts: dict[int, dict[str, Recorded]] = {}
+    for number, ((unit, code), group) in enumerate(candidates.items(), 1):
+        if number % _PAUSE == 0:
+            await asyncio.sleep(0)
+        chosen = choose(group, period, catalogue[code].validity == "standing")
+        if chosen is not None:
+            facts.setdefault(unit, {})[code] = chosen
+    return dict(facts)
 
 
-def _value(row: asyncpg.Record, catalogue: Mapping[str, Indicator]) -> Value:
+def _period(row: asyncpg.Record) -> Period:
+    return Period(row["period_first"], row["period_last"], row["period"])
+
+
+def _value(row: asyncpg.Record, catalogue: Mapping[str, Indicator], period: Period) -> Value:
     fact, code = fact_of(row), row["indicator"]
     if not still_fits(catalogue[code], fact):
         message = Text(
@@ -165,7 +176,6 @@ def _value(row: asyncpg.Record, catalogue: Mapping[str, Indicator]) -> Value:
             "changed); record it anew or retract it",
         )
         raise Refused([Complaint("/period", "wrong-kind", message)])
-    period = Period(row["period_first"], row["period_last"], row["period"])
     return Value(fact, period, row["source"], row["status"], row["id"])
 
 

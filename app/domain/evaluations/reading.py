@@ -30,6 +30,7 @@ class Wanted(msgspec.Struct, frozen=True):
     period: str | None = None
     outcome: str | None = None
     latest: bool = False
+    run: int | None = None
 
     def conditions(self) -> Conditions:
         """Return the conditions on evaluations."""
@@ -41,6 +42,8 @@ class Wanted(msgspec.Struct, frozen=True):
         for name in ("ruleset", "period", "outcome"):
             if (value := getattr(self, name)) is not None:
                 found.add(f"e.{name} = {{}}", value)
+        if self.run is not None:
+            found.add("e.run_id = {}", self.run)
         if self.latest:
             found.add(_LATEST)
         return found
@@ -55,7 +58,7 @@ _SOURCE: Final = """
 """
 _COLUMNS: Final = """
 e.id, e.unit_id, e.ruleset, e.digest, e.period, e.unit, e.leaves, e.verdict, e.software,
-r.recorded_at, r.author
+e.run_id, r.recorded_at, r.author
 """
 
 

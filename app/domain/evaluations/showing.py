@@ -23,7 +23,7 @@ from app.rules.explain import explain
 from app.rules.stored import read_head, read_judgement
 from app.rules.verdict import counted
 
-_Head = tuple[int, datetime.datetime, str, str]
+_Head = tuple[int, datetime.datetime, str, str, int | None]
 _ONLY_IN_FULL: Final = frozenset({"criteria", "unused_facts"})
 
 
@@ -32,7 +32,7 @@ def document(compiled: Compiled, row: asyncpg.Record, language: str, texts: bool
     with reading.undamaged(row["id"]):
         unit = msgspec.json.decode(row["unit"], type=dict[str, Any])
         verdict = explain(compiled, read_judgement(row["verdict"]), unit, language, texts)
-    return _headed(row["id"], row["recorded_at"], row["author"], row["software"], verdict)
+    return _headed(*_head(row), verdict)
 
 
 @lru_cache(maxsize=256)
@@ -46,16 +46,15 @@ def _encoded(
 
 def encoded(compiled: Compiled, row: asyncpg.Record, language: str, texts: bool) -> bytes:
     """Return `document` as JSON."""
-    head = (row["id"], row["recorded_at"], row["author"], row["software"])
     with reading.undamaged(row["id"]):
-        return _encoded(compiled, head, row["unit"], row["verdict"], language, texts)
+        return _encoded(compiled, _head(row), row["unit"], row["verdict"], language, texts)
 
 
 def kept(compiled: Compiled, one: Kept, language: str, texts: bool) -> dict[str, Any]:
     """Return a verdict that was just put on record, as `document` shows it."""
     shown = one.conducted.shown
     verdict = explain(compiled, one.conducted.judgement, shown, language, texts)
-    return _headed(one.id, one.created_at, one.by, SOFTWARE, verdict)
+    return _headed(one.id, one.created_at, one.by, SOFTWARE, one.run, verdict)
 
 
 async def summarised(
@@ -79,9 +78,8 @@ async def summarised(
 
 def _in_short(compiled: Compiled, row: asyncpg.Record, language: str) -> msgspec.Raw:
     """Return a verdict without its criteria as JSON, remembered like a whole one."""
-    head = (row["id"], row["recorded_at"], row["author"], row["software"])
     with reading.undamaged(row["id"]):
-        return _summary(compiled, head, row["unit"], row["leaves"], row["verdict"], language)
+        return _summary(compiled, _head(row), row["unit"], row["leaves"], row["verdict"], language)
 
 
 @lru_cache(maxsize=4_096)
@@ -100,7 +98,16 @@ def summary(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name not in _ONLY_IN_FULL}
 
 
+def _head(row: asyncpg.Record) -> _Head:
+    return row["id"], row["recorded_at"], row["author"], row["software"], row["run_id"]
+
+
 def _headed(
-    id_: int, at: datetime.datetime, by: str, software: str, verdict: Mapping[str, Any]
+    id_: int,
+    at: datetime.datetime,
+    by: str,
+    software: str,
+    run: int | None,
+    verdict: Mapping[str, Any],
 ) -> dict[str, Any]:
-    return {"id": id_, "created_at": at, "by": by, "software": software, **verdict}
+    return {"id": id_, "created_at": at, "by": by, "software": software, "run": run, **verdict}

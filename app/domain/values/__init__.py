@@ -45,7 +45,7 @@ class Value(_Keyed, Base):
     __tablename__ = "value"
     __table_args__ = (
         Index("ix_value_unit_id_indicator_period", "unit_id", "indicator", "period"),
-        Index("ix_value_recording_id", "recording_id"),
+        Index("ix_value_recording_id", "recording_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -67,7 +67,7 @@ class ValueEvent(Base):
     __tablename__ = "value_event"
     __table_args__ = (
         Index("ix_value_event_value_id", "value_id"),
-        Index("ix_value_event_recording_id", "recording_id"),
+        Index("ix_value_event_recording_id", "recording_id", "value_id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

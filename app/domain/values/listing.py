@@ -51,16 +51,7 @@ async def page(
 
     The current ones; those of one status, if it is given.
     """
-    followed = wanted.status == SUPERSEDED
-    where = wanted.conditions("v" if followed else "c")
-    if followed:
-        where.add("e.status = 'superseded'")
-    elif wanted.status is None:
-        where.add("c.status <> 'retracted'")
-    else:
-        where.add("c.status = {}", wanted.status)
-    row, source = ("v", _FOLLOWED) if followed else ("c", _CURRENT)
-    place = "v.id" if followed else "c.value_id"
+    where, row, source, place = _chosen(wanted)
     order = f"{row}.unit_id, {row}.indicator, {row}.period, {place}"
     if after:
         unit, indicator, period, number = after
@@ -80,6 +71,27 @@ async def page(
     ]
 
 
+async def count(connection: asyncpg.Connection, wanted: Wanted, most: int) -> int:
+    """Return how many values are wanted, and no more than `most`."""
+    where, _, source, _ = _chosen(wanted)
+    statement = f"SELECT count(*) FROM (SELECT {source} WHERE {where} LIMIT {most:d}) found"
+    return int(await connection.fetchval(statement, *where.parameters))
+
+
+def _chosen(wanted: Wanted) -> tuple[Conditions, str, str, str]:
+    """Return the conditions on a page, the row that they speak of, its source and its number."""
+    followed = wanted.status == SUPERSEDED
+    where = wanted.conditions("v" if followed else "c")
+    if followed:
+        where.add("e.status = 'superseded'")
+        return where, "v", _FOLLOWED, "v.id"
+    if wanted.status is None:
+        where.add("c.status <> 'retracted'")
+    else:
+        where.add("c.status = {}", wanted.status)
+    return where, "c", _CURRENT, "c.value_id"
+
+
 _CURRENT: Final = "c.value_id AS id, c.status FROM current_value c"
 _FOLLOWED: Final = "v.id, e.status FROM value_event e JOIN value v ON v.id = e.value_id"
 # The page is found first, then each of its rows is looked up by its number, as by ITS_VALUE.
@@ -87,7 +99,8 @@ _PAGE: Final = f"""
 WITH page AS MATERIALIZED (SELECT {{source}} WHERE {{where}} ORDER BY {{order}} LIMIT {{size}})
 SELECT one.*, page.status
   FROM page CROSS JOIN LATERAL (
-    SELECT {SHOWN_COLUMNS} FROM value v {SHOWN_JOINS} WHERE v.id = page.id LIMIT 1) one
+    SELECT {SHOWN_COLUMNS}
+      FROM (SELECT * FROM value WHERE id = page.id LIMIT 1) v {SHOWN_JOINS} LIMIT 1) one
  ORDER BY one.unit_id, one.indicator, one.period, one.id
 """
 
@@ -105,34 +118,42 @@ async def changes(
     last one seen: the position of the act of recording that changed it, and its number.
     """
     where = wanted.conditions("v")
-    where.add("r.recorded_at >= {}", since)
-    where.add("r.position >= {} AND (r.position > {} OR v.id > {})", after[0], *after)
+    position = where.mark(after[0])
+    acts = f"r.recorded_at >= {where.mark(since)} AND r.position >= {position}"
+    seen = f"CASE WHEN r.position > {position} THEN 0 ELSE {where.mark(after[1])}::bigint END"
     if wanted.status is not None:
         where.add(f"{_STATUS} = {{}}", wanted.status)
     # The limit is written out: a plan for any limit would sort everything before the first row.
-    statement = _CHANGES.format(where=where, size=f"{limit:d}")
+    statement = _CHANGES.format(acts=acts, seen=seen, where=where, size=f"{limit:d}")
     rows = await connection.fetch(statement, *where.parameters)
     return [([str(row["position"]), str(row["id"])], shown(row, row["status"])) for row in rows]
 
 
 # A value changes by its own recording and by its events; of each value only the last change is
-# listed. What is not numbered yet is left for a later page.
+# listed. What is not numbered yet is left for a later page. Act by act, each read from where the
+# page before ended: one act may be an import of a million values. The bounds of an act are written
+# so that only the index in that order can serve, whatever the planner believes.
 _CHANGES: Final = f"""
 WITH change AS (
-  (SELECT r.position, v.id FROM recording r JOIN value v ON v.recording_id = r.id
-    WHERE {{where}} AND NOT EXISTS (SELECT FROM value_event e WHERE e.value_id = v.id)
-    ORDER BY r.position, v.id LIMIT {{size}})
+  (SELECT r.position, found.id FROM recording r CROSS JOIN LATERAL (
+     SELECT v.id FROM value v
+      WHERE (v.recording_id, v.id) > (r.id, {{seen}}) AND v.recording_id <= r.id AND {{where}}
+        AND (SELECT e.id FROM value_event e WHERE e.value_id = v.id LIMIT 1) IS NULL
+      ORDER BY v.recording_id, v.id LIMIT {{size}}) found
+    WHERE {{acts}} ORDER BY r.position, found.id LIMIT {{size}})
    UNION ALL
-  (SELECT r.position, v.id
-     FROM recording r JOIN value_event e ON e.recording_id = r.id JOIN value v ON v.id = e.value_id
-    WHERE {{where}}
-      AND NOT EXISTS (SELECT FROM value_event l WHERE l.value_id = v.id AND l.id > e.id)
-    ORDER BY r.position, v.id LIMIT {{size}})
+  (SELECT r.position, found.id FROM recording r CROSS JOIN LATERAL (
+     SELECT v.id FROM value_event e CROSS JOIN LATERAL (
+       SELECT * FROM value WHERE id = e.value_id LIMIT 1) v
+      WHERE (e.recording_id, e.value_id) > (r.id, {{seen}}) AND e.recording_id <= r.id AND {{where}}
+        AND (SELECT l.id FROM value_event l WHERE l.value_id = v.id AND l.id > e.id LIMIT 1) IS NULL
+      ORDER BY e.recording_id, e.value_id LIMIT {{size}}) found
+    WHERE {{acts}} ORDER BY r.position, found.id LIMIT {{size}})
 )
 SELECT change.position, one.*
   FROM change CROSS JOIN LATERAL (
     SELECT {SHOWN_COLUMNS}, {_STATUS} AS status
-      FROM value v {SHOWN_JOINS} WHERE v.id = change.id LIMIT 1) one
+      FROM (SELECT * FROM value WHERE id = change.id LIMIT 1) v {SHOWN_JOINS} LIMIT 1) one
  ORDER BY change.position, one.id LIMIT {{size}}
 """
 

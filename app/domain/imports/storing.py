@@ -1,0 +1,239 @@
+"""Imports on record: what was sent, the upload while it is still to be loaded, the report on it."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO, Any, Final
+
+import asyncpg
+import msgspec
+
+from app.database import Database
+from app.domain.imports import CHUNK, FAILED, Mode, OnConflict, State
+from app.domain.recordings import OPERATOR
+from app.domain.refusals import Absent, Complaint
+from app.domain.territory import Caller, Place
+from app.rules.errors import Text
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How a file is to be read, as far as its sender says so."""
+
+    encoding: str | None = None
+    locale: str | None = None
+    sheet: str | None = None
+    period: str | None = None
+    on: datetime.date | None = None
+    source: str | None = None
+    measured_on: datetime.date | None = None
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is to be done with a file."""
+
+    options: Options = Options()
+    dry_run: bool = False
+    mode: Mode = "all"
+    on_conflict: OnConflict = "new_version"
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """A file that was sent, where it lies now; `media` is what the sender declared, or None."""
+
+    path: Path
+    size: int
+    sha256: str
+    name: str | None = None
+    media: str | None = None
+
+    @classmethod
+    def of(cls, path: Path, name: str | None = None) -> Upload:
+        """Return a file of this machine as one that was sent."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(path, path.stat().st_size, digest, name)
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """An import as it is on record."""
+
+    id: int
+    state: State
+    wanted: Wanted
+    size: int
+    sha256: str
+    name: str | None
+    media: str | None
+    job_id: int | None
+    report: Mapping[str, Any] | None
+    headers: Sequence[tuple[str | None, Sequence[str]]]
+    client: str
+    place: Place
+    created_at: datetime.datetime
+    ended_at: datetime.datetime | None
+
+
+# An import lies where its client lies; the operator's lies with the nation.
+_ARRIVE: Final = """
+INSERT INTO value_import (state, dry_run, mode, on_conflict, options, name, media, size, sha256,
+                          client, unit_id, district_id, province_id)
+SELECT 'pending', $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $1, w.*
+  FROM (SELECT unit_id, district_id, province_id FROM client WHERE client_id = $1
+         UNION ALL
+        SELECT id, NULL, NULL FROM unit WHERE level = 'nation' AND $1 = $10) w
+RETURNING id
+"""
+_KEEP: Final = "INSERT INTO value_import_chunk (import_id, number, content) VALUES ($1, $2, $3)"
+_PIECE: Final = "SELECT content FROM value_import_chunk WHERE import_id = $1 AND number = $2"
+_DROP: Final = "DELETE FROM value_import_chunk WHERE import_id = $1"
+_AGAIN: Final = "DELETE FROM value_import_rejection WHERE import_id = $1"
+_WAIT: Final = "UPDATE value_import SET state = 'pending', dry_run = $2, job_id = $3 WHERE id = $1"
+_END: Final = """
+UPDATE value_import SET state = $2, dry_run = $3, report = $4::jsonb, headers = $5::jsonb,
+                        ended_at = clock_timestamp()
+ WHERE id = $1
+"""
+# An import that waits for a job that has ended without it is shown as failed.
+_SHOWN: Final = f"""
+i.id, i.dry_run, i.mode, i.on_conflict, i.options, i.name, i.media, i.size, i.sha256, i.job_id,
+i.client, i.unit_id, i.district_id, i.province_id, i.created_at, i.ended_at,
+CASE WHEN i.state = 'pending' AND EXISTS (
+       SELECT FROM job j WHERE j.id = i.job_id AND j.state IN ('failed', 'cancelled'))
+     THEN '{FAILED}' ELSE i.state END AS shown_state
+"""
+_GET: Final = f"SELECT {_SHOWN}, i.report, i.headers FROM value_import i WHERE id = $1"
+_HOLD: Final = "SELECT FROM value_import WHERE id = $1 FOR UPDATE"
+_LIST: Final = f"""
+SELECT * FROM (
+  SELECT {_SHOWN}, i.report - '{{conflicts,warnings}}'::text[] AS report, NULL AS headers
+    FROM value_import i) s
+ WHERE ($1::text IS NULL OR shown_state = $1) AND ($2::bigint = 0 OR id < $2)
+ ORDER BY id DESC LIMIT $3
+"""
+
+
+async def arrive(
+    connection: asyncpg.Connection, caller: Caller | None, upload: Upload, wanted: Wanted
+) -> int:
+    """Put an import on record that is still to be done; return its number."""
+    found = await connection.fetchval(
+        _ARRIVE,
+        caller.client_id if caller else OPERATOR,
+        wanted.dry_run,
+        wanted.mode,
+        wanted.on_conflict,
+        _json(wanted.options),
+        upload.name,
+        upload.media,
+        upload.size,
+        upload.sha256,
+        OPERATOR,
+    )
+    if found is None:
+        raise LookupError("an import was begun for a client that is not on record")
+    return int(found)
+
+
+async def keep(connection: asyncpg.Connection, id_: int, path: Path) -> None:
+    """Store an upload until it is loaded or refused; never more than a piece of it is in memory."""
+    with path.open("rb") as file:
+        for number, piece in enumerate(iter(lambda: file.read(CHUNK), b"")):
+            await connection.execute(_KEEP, id_, number, piece)
+
+
+@asynccontextmanager
+async def spooled(database: Database, id_: int) -> AsyncIterator[Path]:
+    """Yield a file of this machine with the stored upload of an import."""
+    with tempfile.NamedTemporaryFile(prefix="ntm-import-") as file:
+        async with database.reading() as connection:
+            await write_out(connection, id_, file.file)
+        file.flush()
+        yield Path(file.name)
+
+
+async def write_out(connection: asyncpg.Connection, id_: int, file: IO[bytes]) -> None:
+    """Write the stored upload of an import into a file, piece by piece."""
+    number = 0
+    while (piece := await connection.fetchval(_PIECE, id_, number)) is not None:
+        file.write(piece)
+        number += 1
+
+
+async def wait_for(
+    connection: asyncpg.Connection, id_: int, job_id: int | None, *, dry_run: bool
+) -> None:
+    """Let an import wait until a job, or this transaction, has done it."""
+    await connection.execute(_WAIT, id_, dry_run, job_id)
+    await connection.execute(_AGAIN, id_)
+
+
+async def end(
+    connection: asyncpg.Connection,
+    id_: int,
+    state: State,
+    report: Mapping[str, Any],
+    headers: Sequence[tuple[str | None, Sequence[str]]],
+    *,
+    dry_run: bool,
+) -> None:
+    """Put the report on record; an upload that nobody may load any more is dropped."""
+    await connection.execute(_END, id_, state, dry_run, _json(report), _json(headers))
+    if state != "checked":
+        await connection.execute(_DROP, id_)
+
+
+async def get(connection: asyncpg.Connection, id_: int) -> Stored:
+    """Return an import; raise Absent for one that is not there, or not for this caller."""
+    row = await connection.fetchrow(_GET, id_)
+    if row is None:
+        message = Text(
+            f"không có lần nhập số {id_} của bạn; xem danh sách tại /v1/imports",
+            f"there is no import {id_} of yours; see the list at /v1/imports",
+        )
+        raise Absent(Complaint("/id", "import-not-found", message))
+    return _stored(row)
+
+
+async def held(connection: asyncpg.Connection, id_: int) -> Stored:
+    """Return an import as `get` does; nobody else changes it until the transaction ends."""
+    await connection.execute(_HOLD, id_)
+    return await get(connection, id_)
+
+
+async def page(
+    connection: asyncpg.Connection, state: State | None, before: int, size: int
+) -> list[Stored]:
+    """Return imports of a state, or all, newest first; before a number unless that is 0.
+
+    Their reports leave out what was found.
+    """
+    return [_stored(row) for row in await connection.fetch(_LIST, state, before, size)]
+
+
+def _stored(row: asyncpg.Record) -> Stored:
+    options = msgspec.json.decode(row["options"], type=Options)
+    return Stored(
+        row["id"],
+        row["shown_state"],
+        Wanted(options, row["dry_run"], row["mode"], row["on_conflict"]),
+        row["size"],
+        row["sha256"],
+        row["name"],
+        row["media"],
+        row["job_id"],
+        None if row["report"] is None else msgspec.json.decode(row["report"]),
+        () if row["headers"] is None else msgspec.json.decode(row["headers"]),
+        row["client"],
+        (row["unit_id"], row["district_id"], row["province_id"]),
+        row["created_at"],
+        row["ended_at"],
+    )
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,79 @@
+"""Reading jobs: one, lists, and following one until it ends."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from app.domain.conditions import Conditions
+from app.domain.jobs import State
+from app.domain.refusals import Absent, Complaint
+from app.domain.territory import Caller, reached
+from app.rules.errors import Text
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which jobs: those that fit everything that is given, of those that the caller may see."""
+
+    kind: str | None = None
+    state: State | None = None
+
+
+def _seen(caller: Caller) -> Conditions:
+    """Return the condition that a job is the caller's, or that its client lies in its territory."""
+    found = Conditions()
+    for one in (*caller.territory.arrays(), caller.client_id):
+        found.mark(one)
+    found.add(f"(j.client = $5 OR {reached('j', 1)})")
+    return found
+
+
+async def page(
+    connection: asyncpg.Connection, caller: Caller, wanted: Wanted, limit: int, after: int
+) -> list[asyncpg.Record]:
+    """Return jobs, the newest first, that are older than number `after`."""
+    where = _seen(caller)
+    if wanted.kind is not None:
+        where.add("j.kind = {}", wanted.kind)
+    if wanted.state is not None:
+        where.add("j.state = {}", wanted.state)
+    if after:
+        where.add("j.id < {}", after)
+    return list(
+        await connection.fetch(
+            f"SELECT j.* FROM job j WHERE {where} ORDER BY j.id DESC LIMIT {limit:d}",
+            *where.parameters,
+        )
+    )
+
+
+async def get(connection: asyncpg.Connection, caller: Caller, id_: int) -> asyncpg.Record:
+    """Return a job that the caller may see; raise Absent."""
+    where = _seen(caller)
+    where.add("j.id = {}", id_)
+    row = await connection.fetchrow(f"SELECT j.* FROM job j WHERE {where}", *where.parameters)
+    if row is None:
+        message = Text(
+            f"không có công việc số {id_} trong địa bàn của bạn; xem danh sách tại /v1/jobs",
+            f"there is no job {id_} in your territory; they are listed in /v1/jobs",
+        )
+        raise Absent(Complaint("/id", "job-not-found", message))
+    return row
+
+
+# Whoever follows a job has shown a token once; it must not outlive its client.
+_FOLLOWED: Final = """
+SELECT j.* FROM job j
+ WHERE j.id = $1
+   AND EXISTS (SELECT FROM client c WHERE c.client_id = $2 AND c.revoked_at IS NULL)
+"""
+
+
+async def followed(
+    connection: asyncpg.Connection, caller: Caller, id_: int
+) -> asyncpg.Record | None:
+    """Return a job again that the caller has read before; None once the caller may no more."""
+    row: asyncpg.Record | None = await connection.fetchrow(_FOLLOWED, id_, caller.client_id)
+    return row
