@@ -53,7 +53,7 @@ from app.domain.audit import checkpoints
 from app.domain.audit.sealing import Sealer
 from app.domain.grants import Grants
 from app.domain.job_kinds import KINDS
-from app.domain.jobs.worker import Worker, connections
+from app.domain.jobs.worker import Worker
 from app.domain.register import Progress
 from app.domain.ruleset_snapshots import Snapshots
 from app.domain.territory import Territories

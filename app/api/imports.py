@@ -25,8 +25,16 @@ from app.api.strict import StrictRoute
 from app.api.uploads import BODY, UploadRoute, upload_of
 from app.api.value_shapes import Source
 from app.api.work import IdempotencyKey
-from app.domain.imports import REFUSED as STATE_REFUSED
-from app.domain.imports import Mode, OnConflict, State, beginning, rejecting, storing
+from app.domain.imports import (
+    CHECKED,
+    COMMITTED,
+    Mode,
+    OnConflict,
+    State,
+    beginning,
+    rejecting,
+    storing,
+)
 from app.domain.imports.beginning import Begun
 from app.domain.imports.storing import Options, Stored, Wanted
 from app.domain.refusals import Complaint, pointer
@@ -98,7 +106,7 @@ async def create_import(
     upload = upload_of(request, name)
     at_once = upload.size <= settings.import_at_once_bytes and not wants_job(request)
     begun = await beginning.begin(connection, by, rules, upload, wanted, at_once=at_once)
-    return _answered(request, begun, language)
+    return _answered(request, begun, language, CHECKED if dry_run else COMMITTED)
 
 
 @router.post(
@@ -114,19 +122,26 @@ async def commit_import(
     connection: Writer,
     language: InLanguage,
     id: RecordInPath,
+    mode: Annotated[
+        Mode | None, Query(description="In place of what the dry run was asked for.")
+    ] = None,
+    on_conflict: Annotated[
+        OnConflict | None, Query(description="In place of what the dry run was asked for.")
+    ] = None,
     official: OfficialInQuery = None,
     prefer: Prefer = None,
     _: IdempotencyKey = None,
 ) -> Response:
     """Put the values of a dry run on record, from the file as it was sent.
 
-    They are compared anew with what is on record now.
+    They are compared anew with what is on record now. What is refused stays checked: it can be
+    committed in another mode, or when what stood in its way is gone.
     """
     settings: Settings = request.app.state.settings
     by = msgspec.structs.replace(caller, official=official)
     most = 0 if wants_job(request) else settings.import_at_once_bytes
-    begun = await beginning.commit(connection, by, rules, id, most)
-    return _answered(request, begun, language, status=200)
+    begun = await beginning.commit(connection, by, rules, id, most, mode, on_conflict)
+    return _answered(request, begun, language, COMMITTED, status=200)
 
 
 @router.get(
@@ -195,7 +210,9 @@ async def read_rejected(
     return StreamingResponse(lines, 200, headers, "text/csv; charset=utf-8")
 
 
-def _answered(request: Request, begun: Begun, language: str, status: int = 201) -> Response:
+def _answered(
+    request: Request, begun: Begun, language: str, wanted: State, status: int = 201
+) -> Response:
     """Answer with the job that does it, with the report, or with the report as a problem."""
     if begun.job is not None:
         response = accepted(begun.job, language)
@@ -204,7 +221,7 @@ def _answered(request: Request, begun: Begun, language: str, status: int = 201) 
         return response
     stored = begun.stored
     report = shown(stored)
-    if stored.state == STATE_REFUSED:
+    if stored.state != wanted:
         response = render(request, _refusal(stored), report)
         response.headers["location"] = f"/v1/imports/{stored.id}"
         return response

@@ -15,8 +15,8 @@ from fastapi import Request
 from app.api.problems import Problem, refusal
 from app.api.strict import StrictRequest, StrictRoute, has_body
 from app.api.work import BODY_DIGEST
-from app.domain.reading import container
 from app.domain.imports.storing import Upload
+from app.domain.reading import container
 from app.domain.refusals import Complaint
 from app.rules.errors import Text
 

@@ -18,7 +18,7 @@ depends_on = None
 CODE = sa.String(collation="C")
 PLACE = {"unit_id": "units", "district_id": "districts", "province_id": "provinces"}
 # What is not known before the file was read; a dry run is gone through once more.
-WRITTEN = ("state", "dry_run", "job_id", "report", "headers", "ended_at")
+WRITTEN = ("state", "dry_run", "mode", "on_conflict", "job_id", "report", "headers", "ended_at")
 PARTS = ("value_import_chunk", "value_import_rejection")
 
 

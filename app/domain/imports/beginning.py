@@ -12,7 +12,7 @@ import msgspec
 
 from app.database import Database
 from app.domain import jobs
-from app.domain.imports import CHECKED, KIND, conducting, storing
+from app.domain.imports import CHECKED, KIND, Mode, OnConflict, conducting, storing
 from app.domain.imports.conducting import conduct
 from app.domain.imports.ordering import MOST_AT_ONCE, Task, Tell, TooMuch
 from app.domain.imports.storing import Stored, Upload, Wanted
@@ -55,30 +55,39 @@ async def begin(
 
 
 async def commit(
-    connection: asyncpg.Connection, caller: Caller, registry: Registry, id_: int, most: int
+    connection: asyncpg.Connection,
+    caller: Caller,
+    registry: Registry,
+    id_: int,
+    most: int,
+    mode: Mode | None = None,
+    on_conflict: OnConflict | None = None,
 ) -> Begun:
     """Load what a dry run checked; a file of more than `most` bytes by a job.
 
-    Raises Absent, Forbidden for an import of another client, Conflict for one that is not checked.
+    `mode` and `on_conflict` take the place of what the dry run was asked for. What is refused stays
+    checked: it can be committed otherwise. Raises Absent, Forbidden for an import of another
+    client, Conflict for one that is not checked.
     """
     stored = await storing.held(connection, id_)
     if stored.client != caller.client_id:
         raise Forbidden(Complaint("/id", "not-your-import", _NOT_YOURS))
     if stored.state != CHECKED:
         raise Conflict(Complaint("/id", "import-not-checked", _not_checked(stored)))
-    wanted = msgspec.structs.replace(stored.wanted, dry_run=False)
-    await storing.wait_for(connection, id_, None, dry_run=False)
+    asked = stored.wanted
+    wanted = Wanted(asked.options, False, mode or asked.mode, on_conflict or asked.on_conflict)
+    await storing.wait_for(connection, id_, None, wanted)
     if stored.size <= most:
         with tempfile.NamedTemporaryFile(prefix="ntm-import-") as file:
             await storing.write_out(connection, id_, file.file)
             file.flush()
             upload = Upload(Path(file.name), stored.size, stored.sha256, stored.name, stored.media)
-            task = Task(id_, upload, wanted, caller, registry, MOST_AT_ONCE, _PATIENCE)
+            task = Task(id_, upload, wanted, caller, registry, MOST_AT_ONCE, _PATIENCE, again=True)
             try:
                 return Begun(await conduct(connection, task, _silently))
             except TooMuch:
                 await connection.execute(TAKE_BACK)
-    return await _as_job(connection, caller, id_, wanted)
+    return await _as_job(connection, caller, id_, wanted, again=True)
 
 
 async def locally(
@@ -99,10 +108,15 @@ async def _done(connection: asyncpg.Connection, task: Task, tell: Tell) -> Store
 
 
 async def _as_job(
-    connection: asyncpg.Connection, caller: Caller, id_: int, wanted: Wanted
+    connection: asyncpg.Connection,
+    caller: Caller,
+    id_: int,
+    wanted: Wanted,
+    *,
+    again: bool = False,
 ) -> Begun:
-    job = await beginning.begin(connection, caller, KIND, {"import": id_})
-    await storing.wait_for(connection, id_, job, dry_run=wanted.dry_run)
+    job = await beginning.begin(connection, caller, KIND, {"import": id_, "again": again})
+    await storing.wait_for(connection, id_, job, wanted)
     await conducting.note(connection, caller, id_, "import.received")
     shown = jobs.shown(await listing.get(connection, caller, job))
     return Begun(await storing.get(connection, id_), shown)

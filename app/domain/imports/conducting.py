@@ -16,11 +16,11 @@ from app.domain.audit import Act
 from app.domain.imports import rejecting, storing
 from app.domain.imports.ahead import read_ahead
 from app.domain.imports.ordering import Task, Tell
-from app.domain.reading.causes import Unreadable
-from app.domain.reading.limited import reading
 from app.domain.imports.storing import Stored, Upload
 from app.domain.imports.taking import BEGIN, Taking
 from app.domain.jobs.running import Running
+from app.domain.reading.causes import Unreadable
+from app.domain.reading.limited import reading
 from app.domain.territory import Caller
 
 _ATTEMPTS: Final = 3
@@ -47,9 +47,7 @@ async def conduct(connection: asyncpg.Connection, task: Task, tell: Tell) -> Sto
     if not await work.note():
         await note(connection, task.caller, task.id, f"import.{state}")
     headers = await rejecting.keep(connection, task, work.found, work.tables)
-    await storing.end(
-        connection, task.id, state, work.report(), headers, dry_run=task.wanted.dry_run
-    )
+    await storing.end(connection, task.id, state, work.report(), headers)
     return await storing.get(connection, task.id)
 
 
@@ -69,7 +67,8 @@ async def run(running: Running) -> None:
         stored = await storing.get(connection, id_)
     async with storing.spooled(running.database, id_) as path:
         upload = Upload(path, stored.size, stored.sha256, stored.name, stored.media)
-        task = Task(id_, upload, stored.wanted, running.caller, running.registry)
+        again = bool(running.arguments["again"])
+        task = Task(id_, upload, stored.wanted, running.caller, running.registry, again=again)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 async with running.database.writing() as connection:

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from app.domain.reading.frames import Measure, Order
 from app.domain.imports.storing import Options, Upload, Wanted
+from app.domain.reading.frames import Measure, Order
 from app.domain.territory import Caller
 from app.rules.registry import Registry
 from app.rules.vocabulary import LEVELS
@@ -25,7 +25,8 @@ class TooMuch(Exception):
 class Task(msgspec.Struct, frozen=True):
     """What is to be done with which file, for whom; `most` values, and `patience` in seconds.
 
-    Without a caller it is the operator's.
+    Without a caller it is the operator's. What was checked before (`again`) may be tried once more
+    when it is refused.
     """
 
     id: int
@@ -35,6 +36,7 @@ class Task(msgspec.Struct, frozen=True):
     registry: Registry
     most: int | None = None
     patience: float = 600.0
+    again: bool = False
 
     def order(self) -> Order:
         """Return what the reading process is told."""

@@ -16,9 +16,9 @@ from app.domain.imports.ahead import read_ahead
 from app.domain.imports.findings import Findings, Reason
 from app.domain.imports.ordering import Task
 from app.domain.imports.placing import parts
+from app.domain.imports.storing import Stored
 from app.domain.reading.frames import Order, Originals, Table
 from app.domain.reading.limited import reading
-from app.domain.imports.storing import Stored
 
 Headers = list[tuple[str | None, Sequence[str]]]
 REASON: Final = "reason"

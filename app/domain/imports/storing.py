@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 
 from app.database import Database
-from app.domain.imports import CHUNK, FAILED, Mode, OnConflict, State
+from app.domain.imports import CHECKED, CHUNK, FAILED, Mode, OnConflict, State
 from app.domain.recordings import OPERATOR
 from app.domain.refusals import Absent, Complaint
 from app.domain.territory import Caller, Place
@@ -92,10 +92,13 @@ _KEEP: Final = "INSERT INTO value_import_chunk (import_id, number, content) VALU
 _PIECE: Final = "SELECT content FROM value_import_chunk WHERE import_id = $1 AND number = $2"
 _DROP: Final = "DELETE FROM value_import_chunk WHERE import_id = $1"
 _AGAIN: Final = "DELETE FROM value_import_rejection WHERE import_id = $1"
-_WAIT: Final = "UPDATE value_import SET state = 'pending', dry_run = $2, job_id = $3 WHERE id = $1"
+_WAIT: Final = """
+UPDATE value_import SET state = 'pending', job_id = $2, dry_run = $3, mode = $4, on_conflict = $5
+ WHERE id = $1
+"""
 _END: Final = """
-UPDATE value_import SET state = $2, dry_run = $3, report = $4::jsonb, headers = $5::jsonb,
-                        ended_at = clock_timestamp()
+UPDATE value_import SET state = $2::text, dry_run = $2::text = 'checked', report = $3::jsonb,
+                        headers = $4::jsonb, ended_at = clock_timestamp()
  WHERE id = $1
 """
 # An import that waits for a job that has ended without it is shown as failed.
@@ -165,10 +168,11 @@ async def write_out(connection: asyncpg.Connection, id_: int, file: IO[bytes]) -
 
 
 async def wait_for(
-    connection: asyncpg.Connection, id_: int, job_id: int | None, *, dry_run: bool
+    connection: asyncpg.Connection, id_: int, job_id: int | None, wanted: Wanted
 ) -> None:
     """Let an import wait until a job, or this transaction, has done it."""
-    await connection.execute(_WAIT, id_, dry_run, job_id)
+    how = wanted.dry_run, wanted.mode, wanted.on_conflict
+    await connection.execute(_WAIT, id_, job_id, *how)
     await connection.execute(_AGAIN, id_)
 
 
@@ -178,12 +182,10 @@ async def end(
     state: State,
     report: Mapping[str, Any],
     headers: Sequence[tuple[str | None, Sequence[str]]],
-    *,
-    dry_run: bool,
 ) -> None:
     """Put the report on record; an upload that nobody may load any more is dropped."""
-    await connection.execute(_END, id_, state, dry_run, _json(report), _json(headers))
-    if state != "checked":
+    await connection.execute(_END, id_, state, _json(report), _json(headers))
+    if state != CHECKED:
         await connection.execute(_DROP, id_)
 
 

@@ -194,7 +194,7 @@ class Taking:
         refused = wanted.mode == "all" and found.rejected and not wanted.dry_run
         if found.faults or refused:
             await self._take_back()
-            state: State = REFUSED
+            state: State = CHECKED if self._task.again and not found.faults else REFUSED
         else:
             state = CHECKED if wanted.dry_run else COMMITTED
         if not found.created:
