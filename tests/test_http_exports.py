@@ -24,7 +24,7 @@ from app.api import downloads
 from app.database import Database
 from app.domain.clients import SCOPES
 from app.domain.exports import values as exported_values
-from app.domain.exports.csv_file import guarded
+from app.domain.formulas import guarded
 from app.domain.grants import counting
 
 settings, database, service = own("exports")
@@ -159,6 +159,23 @@ async def test_what_was_exported_can_be_handed_in_again(
     assert answer.json()["counts"] == {
         "rows": len(rows), "created": 0, "superseded": 0, "unchanged": len(rows), "rejected": 0,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["csv?headings=en", "csv?headings=vi", "xlsx?headings=vi"])
+async def test_a_whole_file_can_be_imported_again_unchanged(
+    client: httpx.AsyncClient, known: list[Item], name: str
+) -> None:
+    """An export is an import: every column is known, the last row is no value, nothing differs."""
+    await record(client, value("00008", COUNT, 12, "2026", source="=1+1", note="'+x"))
+    file = await client.get(f"{VALUES}.{name}")
+    sent = await client.post(
+        "/v1/imports", content=file.content, headers={"content-type": "application/octet-stream"}
+    )
+    assert sent.status_code == 201, sent.text[:1000]
+    report = sent.json()
+    assert (report["conflicts"], report["warnings"]) == ([], [])
+    assert report["counts"]["unchanged"] == report["rows"] > 0
+    assert report["counts"]["created"] == 0
 
 
 async def test_headings_are_vietnamese_on_request(client: httpx.AsyncClient) -> None:

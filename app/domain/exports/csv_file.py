@@ -9,30 +9,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from app.domain.exports import Cell, Row
+from app.domain.formulas import guarded
+from app.domain.reading.rowwise import TRAILER
 
 BOM: Final = b"\xef\xbb\xbf"
-TRAILER: Final = "#sha256"
-# What spreadsheets take for the beginning of a formula, full-width forms included. Text that
-# begins with apostrophes before one gets another, so that taking one away always gives back what
-# was written.
-_FORMULA: Final = re.compile("'*[=+\\-@\t\r\n\x00＝＋－＠]")
-_NUMBER: Final = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
-
-
-def guarded(text: str) -> str:
-    """Return text that no spreadsheet runs as a formula: an apostrophe goes before it.
-
-    Numbers stay as they are. Reading the file again, one apostrophe before such text is the
-    guard's.
-    """
-    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text
 
 
 class CsvFile:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ import asyncpg
 import msgspec
 
 from app.database import Database
+from app.domain.formulas import guarded
 from app.domain.imports.ahead import read_ahead
 from app.domain.imports.findings import Findings, Reason
 from app.domain.imports.ordering import Task
@@ -24,8 +24,6 @@ Headers = list[tuple[str | None, Sequence[str]]]
 REASON: Final = "reason"
 _TOGETHER: Final = 1_000
 _BOM: Final = "\ufeff"
-_FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
-_NUMBER: Final = re.compile(r"[+-]?[0-9][0-9.,]*%?")
 _KEEP: Final = """
 INSERT INTO value_import_rejection (import_id, number, sheet, row, cells, reasons)
 SELECT $1, * FROM unnest($2::int[], $3::text[], $4::int[], $5::jsonb[], $6::jsonb[])
@@ -154,10 +152,3 @@ def _lines(rows: Iterable[Sequence[str]]) -> str:
     written = io.StringIO()
     csv.writer(written).writerows([guarded(cell) for cell in row] for row in rows)
     return written.getvalue()
-
-
-def guarded(cell: str) -> str:
-    """Return a cell so that no spreadsheet takes it for a formula; what reads it undoes that."""
-    if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
-        return f"'{cell}"
-    return cell

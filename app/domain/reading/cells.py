@@ -20,7 +20,6 @@ ASSUMED: Final = "assumed"
 
 _ONE: Final = Decimal(1)
 _LARGE: Final = Decimal(10) ** 20
-_GUARDED: Final = tuple("=+-@\t\r")
 
 
 class Number(msgspec.Struct, frozen=True, tag="n"):
@@ -106,7 +105,7 @@ def is_blank(cell: Cell) -> bool:
 def text_of(cell: Cell) -> str:
     """Return a cell as text, white space folded at its ends; whole numbers without a point."""
     if isinstance(cell, str):
-        return unguarded(cell.strip())
+        return _spelled(cell.strip())
     if isinstance(cell, Number):
         return cell.written()
     if isinstance(cell, bool):
@@ -116,12 +115,6 @@ def text_of(cell: Cell) -> str:
     return cell.shown if isinstance(cell, Odd) else cell.content if cell else ""
 
 
-def unguarded(text: str) -> str:
-    """Take away the apostrophe that keeps a spreadsheet from reading text as a formula.
-
-    Exports (ours and others') put it before = + - @, people before numbers that begin with nought.
-    """
-    if not text.startswith("'"):
-        return text
-    bare = text.lstrip("'")
-    return text[1:] if bare[:1] in _GUARDED or text[1:].isdigit() else text
+def _spelled(text: str) -> str:
+    """Return text without the apostrophe that people put before a code that begins with nought."""
+    return text[1:] if text.startswith("'") and text[1:].isdigit() else text

@@ -56,7 +56,11 @@ _MEANINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "source": ("source", "nguon", "nguon so lieu"),
     "measured_on": ("measured on", "ngay do", "ngay do dem", "ngay so lieu", "ngay thu thap"),
     "note": ("note", "ghi chu"),
-    IGNORED: ("stt", "tt", "so tt", "so thu tu", "no", "reason", "ly do"),
+    # Numbers of rows, the reasons of `rejected.csv`, and what an export says of a value besides.
+    IGNORED: (
+        "stt", "tt", "so tt", "so thu tu", "no", "reason", "ly do", "status", "trang thai",
+        "recorded at", "thoi diem ghi", "by", "may khach", "id", "so hieu",
+    ),
 }  # fmt: skip
 _BY_KEY: Final = {key: meaning for meaning, keys in _MEANINGS.items() for key in keys}
 _PARTS: Final = {"tu so": NUMERATOR, "mau so": DENOMINATOR, NUMERATOR: NUMERATOR,

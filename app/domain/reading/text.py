@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
+from app.domain.formulas import unguarded
 from app.domain.reading.causes import Unreadable
 from app.domain.reading.cells import Row
 from app.domain.reading.limits import LONGEST_CELL
@@ -131,7 +132,9 @@ def rows(source: Iterator[str], delimiter: str, first: int = 1) -> Iterator[tupl
     begins = first
     try:
         for cells in reader:
-            yield begins, cells  # type: ignore[misc]  # text is a cell, a list of text a row
+            guarded = any(cell.startswith("'") for cell in cells)
+            row: Row = list(map(unguarded, cells)) if guarded else list(cells)
+            yield begins, row
             begins = first + reader.line_num
     except csv.Error as error:
         raise Unreadable("not-csv", begins) from error
