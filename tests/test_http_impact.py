@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from conftest import GOOD_PACK, ROOT, Described, Join, Member, problem
-from on_record import Item, codes, evaluated, got, places, ratio, record, record_facts, value
+from on_record import Item, codes, evaluated, flat, got, places, ratio, record, record_facts, value
 from own_database import own
 from test_http_preview import ENOUGH, SMARTPHONE, SUBSCRIPTION
 from unchanged import fingerprint
@@ -90,6 +90,24 @@ async def test_what_is_said_of_the_ruleset_as_it_is_is_what_is_evaluated(member:
     ]
     for word, units in found["before"]["outcomes"].items():
         assert outcomes.count(word) == units
+
+
+async def test_what_asked_for_all_asks_for_at_least_as_much(member: Member) -> None:
+    """= 100 % made 50 % is met by 100 % and by 60 %, not by exactly 50 % alone."""
+    whole = "phutho.1.1.2"
+    (code, other, *_) = await codes(member.http, DISTRICT)
+    indicator = next(
+        one["indicator"]
+        for one in flat((await got(member.http, f"/v1/rulesets/{PHU_THO}"))["criteria"])
+        if one["id"] == whole
+    )
+    await record(member.http, value(code, indicator, ratio(1, 1)))
+    await record(member.http, value(other, indicator, ratio(3, 5)))
+    changes = [{"criterion": whole, "threshold": "50"}]
+    found = await weighed(member.http, **RAISED | {"changes": changes})
+    (unit,) = found["changed"]
+    flips = {one["id"]: (one["before"], one["after"]) for one in unit["criteria"]}
+    assert (unit["unit"]["code"], flips[whole]) == (other, ("not_met", "met"))
 
 
 async def test_a_lowered_threshold_and_the_same_one(member: Member) -> None:

@@ -585,7 +585,7 @@ async def test_only_a_file_is_a_body(client: httpx.AsyncClient, database: Databa
         found = problem(await client.post(IMPORTS, content=b"a", headers=headers))
         assert (found["status"], found["code"]) == (415, "unsupported-media-type")
     assert (
-        "curl -T"
+        "curl -X POST -T"
         in problem(await client.post(IMPORTS, content=b"a", headers={"content-type": "text/html"}))[
             "detail"
         ]

@@ -163,7 +163,7 @@ async def list_imports(
     filters = {"list": "imports", "state": state}
     before = read_number(cursor, filters, LONG)
     async with data.reading() as connection:
-        found = await storing.page(connection, state, before, limit + 1)
+        found = await storing.page(connection, caller, state, before, limit + 1)
     items, following = cut(found, lambda one: [str(one.id)], limit, filters)
     body = {"items": [shown(one, whole=False) for one in items], "next": following}
     return answer(request, body, language, links(request, following))
@@ -180,7 +180,7 @@ async def read_import(
 ) -> Response:
     """Read an import with its report."""
     async with data.reading() as connection:
-        stored = await storing.get(connection, id)
+        stored = await storing.get(connection, caller, id)
     return answer(request, shown(stored), language)
 
 
@@ -201,7 +201,7 @@ async def read_rejected(
 ) -> Response:
     """Read the refused rows as CSV, with their own columns and the reason: mend, and send again."""
     async with data.reading() as connection:
-        stored = await storing.get(connection, id)
+        stored = await storing.get(connection, caller, id)
     headers = manners(language) | {
         "content-disposition": f'attachment; filename="rejected-{id}.csv"',
         "cache-control": "no-cache",

@@ -96,10 +96,10 @@ def _declared(request: Request) -> str | None:
 def _media(known: Iterable[str]) -> Text:
     named = ", ".join(known)
     return Text(
-        f"hãy gửi chính tệp làm nội dung, ví dụ curl -T tệp.xlsx, với Content-Type là một trong: "
-        f"{named}; bảng mã khác UTF-8 ghi ở tham số encoding; không dùng multipart",
-        "send the file itself as the body, for example by curl -T file.xlsx, with one of these as "
-        f"Content-Type: {named}; name an encoding other than UTF-8 in the parameter encoding; do "
+        "hãy gửi chính tệp làm nội dung, ví dụ curl -X POST -T tệp.xlsx, với Content-Type là một "
+        f"trong: {named}; bảng mã khác UTF-8 ghi ở tham số encoding; không dùng multipart",
+        "send the file itself as the body, for example by curl -X POST -T file.xlsx, with one of "
+        f"these as Content-Type: {named}; name an encoding other than UTF-8 in the parameter encoding; do "
         "not use multipart",
     )
 
@@ -109,8 +109,9 @@ def _no_room() -> Problem:
 
 
 _EMPTY: Final = Text(
-    "thiếu tệp; hãy gửi tệp làm nội dung của yêu cầu, ví dụ curl -T tệp.csv",
-    "the file is missing; send it as the body of the request, for example by curl -T file.csv",
+    "thiếu tệp; hãy gửi tệp làm nội dung của yêu cầu, ví dụ curl -X POST -T tệp.csv",
+    "the file is missing; send it as the body of the request, for example by "
+    "curl -X POST -T file.csv",
 )
 _PACKED: Final = Text(
     "không dùng Content-Encoding; tệp nén gzip hãy gửi với Content-Type: application/gzip",

@@ -50,7 +50,7 @@ class LocalImports:
 
         async def work(database: Database) -> None:
             async with database.reading() as connection:
-                stored = await storing.get(connection, id_)
+                stored = await storing.get(connection, None, id_)
             with target.open("wb") as file:
                 async for part in rejecting.as_csv(database, stored, language()):
                     file.write(part)

@@ -94,8 +94,13 @@ def _out_of_range(compiled: Compiled, criterion: Criterion, threshold: Decimal) 
 
 
 def _apply(written: Data, change: Change) -> None:
-    """Write a threshold into the data of a criterion, and into every reading that repeats it."""
+    """Write a threshold into the data of a criterion, and into every reading that repeats it.
+
+    What asks for all of a share (= 100 %) asks for at least as much when it asks for less.
+    """
     required, value = written["required"], f"{change.threshold:f}"
+    if (required["operator"], required["unit"]) == ("=", "percent") and change.threshold < 100:
+        required["operator"] = ">="
     if change.branch is not None:
         for branch in required["branches"]:
             if branch["text"] == change.branch:

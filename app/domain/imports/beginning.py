@@ -69,7 +69,7 @@ async def commit(
     checked: it can be committed otherwise. Raises Absent, Forbidden for an import of another
     client, Conflict for one that is not checked.
     """
-    stored = await storing.held(connection, id_)
+    stored = await storing.held(connection, caller, id_)
     if stored.client != caller.client_id:
         raise Forbidden(Complaint("/id", "not-your-import", _NOT_YOURS))
     if stored.state != CHECKED:
@@ -102,7 +102,7 @@ async def locally(
 async def _done(connection: asyncpg.Connection, task: Task, tell: Tell) -> Stored:
     """Do an import; the file of one that may be committed later is kept."""
     stored = await conduct(connection, task, tell)
-    if stored.state == CHECKED:
+    if stored.state == CHECKED and task.caller is not None:  # the operator has the file
         await storing.keep(connection, task.id, task.upload.path)
     return stored
 
@@ -119,7 +119,7 @@ async def _as_job(
     await storing.wait_for(connection, id_, job, wanted)
     await conducting.note(connection, caller, id_, "import.received")
     shown = jobs.shown(await listing.get(connection, caller, job))
-    return Begun(await storing.get(connection, id_), shown)
+    return Begun(await storing.get(connection, caller, id_), shown)
 
 
 async def _silently(*_: object) -> None:

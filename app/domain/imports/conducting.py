@@ -48,14 +48,14 @@ async def conduct(connection: asyncpg.Connection, task: Task, tell: Tell) -> Sto
         await note(connection, task.caller, task.id, f"import.{state}")
     headers = await rejecting.keep(connection, task, work.found, work.tables)
     await storing.end(connection, task.id, state, work.report(), headers)
-    return await storing.get(connection, task.id)
+    return await storing.get(connection, task.caller, task.id)
 
 
 async def note(
     connection: asyncpg.Connection, caller: Caller | None, id_: int, action: str
 ) -> None:
     """Put into the audit what was done with an import as a whole; it lies where its client lies."""
-    stored = await storing.get(connection, id_)
+    stored = await storing.get(connection, caller, id_)
     told = {"import": id_, "sha256": stored.sha256}
     await audit.note(connection, caller, [Act(action, stored.place, told)])
 
@@ -64,7 +64,7 @@ async def run(running: Running) -> None:
     """Do an import as a job, from its stored upload; whatever stops it, it begins anew."""
     id_ = int(running.arguments["import"])
     async with running.database.reading() as connection:
-        stored = await storing.get(connection, id_)
+        stored = await storing.get(connection, running.caller, id_)
     async with storing.spooled(running.database, id_) as path:
         upload = Upload(path, stored.size, stored.sha256, stored.name, stored.media)
         again = bool(running.arguments["again"])
@@ -73,7 +73,8 @@ async def run(running: Running) -> None:
             try:
                 async with running.database.writing() as connection:
                     done = await conduct(connection, task, running.tell)
-                    await running.finish(connection, _result(done))
+                    rows = done.report["rows"] if done.report else None
+                    await running.finish(connection, _result(done), rows)
                 return
             except DatabaseFailed as error:
                 if not error.gave_way or attempt == _ATTEMPTS:

@@ -14,10 +14,11 @@ import asyncpg
 import msgspec
 
 from app.database import Database
+from app.domain.conditions import Conditions
 from app.domain.imports import CHECKED, CHUNK, FAILED, Mode, OnConflict, State
 from app.domain.recordings import OPERATOR
 from app.domain.refusals import Absent, Complaint
-from app.domain.territory import Caller, Place
+from app.domain.territory import Caller, Place, reached
 from app.rules.errors import Text
 
 
@@ -109,14 +110,13 @@ CASE WHEN i.state = 'pending' AND EXISTS (
        SELECT FROM job j WHERE j.id = i.job_id AND j.state IN ('failed', 'cancelled'))
      THEN '{FAILED}' ELSE i.state END AS shown_state
 """
-_GET: Final = f"SELECT {_SHOWN}, i.report, i.headers FROM value_import i WHERE id = $1"
+_GET: Final = f"SELECT {_SHOWN}, i.report, i.headers FROM value_import i WHERE {{}}"
 _HOLD: Final = "SELECT FROM value_import WHERE id = $1 FOR UPDATE"
 _LIST: Final = f"""
 SELECT * FROM (
-  SELECT {_SHOWN}, i.report - '{{conflicts,warnings}}'::text[] AS report, NULL AS headers
-    FROM value_import i) s
- WHERE ($1::text IS NULL OR shown_state = $1) AND ($2::bigint = 0 OR id < $2)
- ORDER BY id DESC LIMIT $3
+  SELECT {_SHOWN}, i.report - '{{{{conflicts,warnings}}}}'::text[] AS report, NULL AS headers
+    FROM value_import i WHERE {{}}) s
+ WHERE {{}} ORDER BY id DESC LIMIT {{:d}}
 """
 
 
@@ -189,9 +189,14 @@ async def end(
         await connection.execute(_DROP, id_)
 
 
-async def get(connection: asyncpg.Connection, id_: int) -> Stored:
-    """Return an import; raise Absent for one that is not there, or not for this caller."""
-    row = await connection.fetchrow(_GET, id_)
+async def get(connection: asyncpg.Connection, caller: Caller | None, id_: int) -> Stored:
+    """Return an import; raise Absent for one that is not there, or not for this caller.
+
+    Without a caller it is the operator, who sees all of them.
+    """
+    where = _seen(caller)
+    where.add("i.id = {}", id_)
+    row = await connection.fetchrow(_GET.format(where), *where.parameters)
     if row is None:
         message = Text(
             f"không có lần nhập số {id_} của bạn; xem danh sách tại /v1/imports",
@@ -201,20 +206,37 @@ async def get(connection: asyncpg.Connection, id_: int) -> Stored:
     return _stored(row)
 
 
-async def held(connection: asyncpg.Connection, id_: int) -> Stored:
+async def held(connection: asyncpg.Connection, caller: Caller, id_: int) -> Stored:
     """Return an import as `get` does; nobody else changes it until the transaction ends."""
     await connection.execute(_HOLD, id_)
-    return await get(connection, id_)
+    return await get(connection, caller, id_)
 
 
 async def page(
-    connection: asyncpg.Connection, state: State | None, before: int, size: int
+    connection: asyncpg.Connection, caller: Caller, state: State | None, before: int, size: int
 ) -> list[Stored]:
     """Return imports of a state, or all, newest first; before a number unless that is 0.
 
     Their reports leave out what was found.
     """
-    return [_stored(row) for row in await connection.fetch(_LIST, state, before, size)]
+    where = _seen(caller)
+    told = []
+    if state is not None:
+        told.append(f"shown_state = {where.mark(state)}")
+    if before:
+        told.append(f"id < {where.mark(before)}")
+    statement = _LIST.format(where, " AND ".join(told) or "true", size)
+    return [_stored(row) for row in await connection.fetch(statement, *where.parameters)]
+
+
+def _seen(caller: Caller | None) -> Conditions:
+    """Return the condition that an import is the caller's, or lies in its territory."""
+    found = Conditions()
+    if caller is not None:
+        for one in (*caller.territory.arrays(), caller.client_id):
+            found.mark(one)
+        found.add(f"(i.client = $5 OR {reached('i', 1)})")
+    return found
 
 
 def _stored(row: asyncpg.Record) -> Stored:

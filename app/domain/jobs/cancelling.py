@@ -14,7 +14,7 @@ from app.domain.territory import Caller
 from app.rules.errors import Text
 
 _CANCEL: Final = """
-UPDATE job SET state = 'cancelled', ended_at = now()
+UPDATE job SET state = 'cancelled', ended_at = clock_timestamp()
  WHERE id = $1 AND state IN ('queued', 'running')
 """
 

@@ -39,11 +39,11 @@ UPDATE job SET deaths = greatest(deaths - 1, 0)
  WHERE id = $1 AND attempt = $2 AND state = 'running'
 """
 _FAIL: Final = """
-UPDATE job SET state = 'failed', problem = $3::jsonb, ended_at = now()
+UPDATE job SET state = 'failed', problem = $3::jsonb, ended_at = clock_timestamp()
  WHERE id = $1 AND attempt = $2 AND state = 'running'
 """
 _ENDED: Final = """
-UPDATE job SET state = 'succeeded', result = coalesce(result, '{}'), ended_at = now()
+UPDATE job SET state = 'succeeded', result = coalesce(result, '{}'), ended_at = clock_timestamp()
  WHERE id = $1 AND attempt = $2 AND state = 'running'
 """
 

@@ -37,8 +37,8 @@ UPDATE job SET done = $3, total = coalesce($4, total)
  WHERE id = $1 AND attempt = $2 AND state = 'running'
 """
 _FINISH: Final = """
-UPDATE job SET state = 'succeeded', result = $3::jsonb, ended_at = now(),
-               done = coalesce(total, done)
+UPDATE job SET state = 'succeeded', result = $3::jsonb, ended_at = clock_timestamp(),
+               done = coalesce($4, total, done), total = coalesce($4, total)
  WHERE id = $1 AND attempt = $2 AND state = 'running'
 """
 
@@ -90,12 +90,15 @@ class Running:
         """Tell progress as the last statement of a transaction of the job; raise Lost."""
         await self._fenced(connection, _MARK, done, total)
 
-    async def finish(self, connection: asyncpg.Connection, result: Mapping[str, Any]) -> None:
+    async def finish(
+        self, connection: asyncpg.Connection, result: Mapping[str, Any], done: int | None = None
+    ) -> None:
         """End the job well, as the last statement of its last transaction; raise Lost.
 
-        `result` is JSON, and is shown with the job.
+        `result` is JSON, and is shown with the job; `done` is how much there was to do, where only
+        the end tells.
         """
-        await self._fenced(connection, _FINISH, msgspec.json.encode(result).decode())
+        await self._fenced(connection, _FINISH, msgspec.json.encode(result).decode(), done)
 
     async def _fenced(self, connection: asyncpg.Connection, statement: str, *told: Any) -> None:
         if await connection.execute(statement, self.id, self.attempt, *told) != "UPDATE 1":

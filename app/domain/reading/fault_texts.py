@@ -97,7 +97,7 @@ FAULTS: Final[Mapping[str, Text]] = {
         "the table has a column for indicators and one named as an indicator; use one form only",
     ),
     "template-changed": Text(
-        "cột của biểu mẫu đã bị đổi tên hoặc bị xoá; hãy tải lại biểu mẫu và chép số liệu sang",
+        "cột của mẫu nhập đã bị đổi tên hoặc bị xoá; hãy tải lại mẫu nhập và chép số liệu sang",
         "a column of the template was renamed or deleted; get the template again and copy the "
         "values into it",
     ),

@@ -72,7 +72,7 @@ def ordered(template: Template, order: Order) -> Order:
             raise Unreadable(
                 "invalid-option",
                 option=option,
-                vi=f"biểu mẫu được lập cho {option}={made}; hãy bỏ tham số này",
+                vi=f"mẫu nhập được lập cho {option}={made}; hãy bỏ tham số này",
                 en=f"the template was made for {option}={made}; leave it out",
             )
     return msgspec.structs.replace(
