@@ -104,6 +104,24 @@ async def test_a_process_that_is_killed_is_an_unsafe_file(
     assert told[2].code == "unsafe-file"
 
 
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_a_service_that_is_told_to_stop_condemns_no_file(
+    registry: Registry, tmp_path: Path, told: signal.Signals
+) -> None:
+    """Who stops a service asks all of its processes to end: the one that reads is its parent's."""
+    path = tmp_path / "file"
+    path.write_bytes(_GOOD())
+    async with reading(path, ordered(registry)) as read:
+        found = []
+        async for frame in read.frames():
+            found.append(type(frame))
+            if isinstance(frame, Places):
+                os.kill(read._process.pid, told)
+                await read.answer(Resolved([None, None]))
+    assert Fault not in found
+    assert found[-1] is End
+
+
 async def test_a_process_that_says_nothing_is_ended(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

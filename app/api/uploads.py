@@ -99,8 +99,8 @@ def _media(known: Iterable[str]) -> Text:
         "hãy gửi chính tệp làm nội dung, ví dụ curl -X POST -T tệp.xlsx, với Content-Type là một "
         f"trong: {named}; bảng mã khác UTF-8 ghi ở tham số encoding; không dùng multipart",
         "send the file itself as the body, for example by curl -X POST -T file.xlsx, with one of "
-        f"these as Content-Type: {named}; name an encoding other than UTF-8 in the parameter encoding; do "
-        "not use multipart",
+        f"these as Content-Type: {named}; name an encoding other than UTF-8 in the parameter "
+        "encoding; do not use multipart",
     )
 
 

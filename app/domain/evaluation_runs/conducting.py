@@ -90,7 +90,7 @@ async def _keep(running: Running, entry: Entry, total: int) -> None:
     """Store the ruleset before anything else: nobody who evaluates waits for the end of the run."""
     async with running.database.writing() as connection:
         await keep(connection, entry)
-        await running.mark(connection, 0, total)
+    await running.tell(0, total)
 
 
 async def _judge(

@@ -183,7 +183,8 @@ class Taking:
         if now - self._told >= _EVERY:
             self._told = now
             about = [one.about for one in self.tables]
-            await self._tell(rows, None if None in about else sum(one or 0 for one in about))
+            known = about and None not in about
+            await self._tell(rows, sum(one or 0 for one in about) if known else None)
 
     async def end(self) -> State:
         """Decide what becomes of the import; what must not stay is taken back."""

@@ -6,6 +6,7 @@ forget: it is ended, and the file is told to be unsafe.
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Final
 
@@ -26,9 +27,15 @@ _FILES: Final = 32
 
 
 def confine() -> None:
-    """Limit this process for good: memory, processor, files; it writes no file and no core."""
+    """Limit this process for good: memory, processor, files; it writes no file and no core.
+
+    Its parent alone ends it: who stops the service asks its processes all at once to end, and a
+    file that is being read then would look as if it had done harm.
+    """
     import resource  # noqa: PLC0415  # not on every platform: the parent refuses there
 
+    for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
