@@ -209,6 +209,11 @@ FAULTS: list[tuple[str, str]] = [
      "case-failed"),
     (GOOD_PACK.replace('facts: {test_wells_rate: "50/100"}',
                        'members: [{level: "hamlet", times: 900000000}]'), "members"),
+    # No single case is too large; all of them together are.
+    (GOOD_PACK.replace('facts: {test_wells_rate: "50/100"}',
+                       'members: [{level: "hamlet", times: 12000}]').replace(
+        'facts: {test_wells_rate: "49/100"}', 'members: [{level: "hamlet", times: 12000}]'),
+     "together"),
     (GOOD_PACK.replace(
         'required: {operator: ">=", value: 50, unit: "percent", as_written: "từ 50%"}',
         'check: "run_me"'), "unknown-check"),

@@ -24,7 +24,7 @@ from app.rules.ruleset import Ruleset
 MOST_PLACES: Final = 20_000  # keys and items of a file
 _DEEPEST: Final = 40
 _LARGEST: Final = 15  # digits before or after the decimal point
-_MOST_MEMBERS: Final = 20_000  # of one case
+_MOST_MEMBERS: Final = 20_000  # of all cases together
 
 
 def candidate(registry: Registry, source: SourceFile) -> Compiled:
@@ -119,9 +119,11 @@ def _ids(ruleset: Ruleset) -> Iterator[tuple[Place, str]]:
 
 def _failed_cases(found: Parsed, ruleset: Ruleset, compiled: Compiled) -> Iterator[Fault]:
     named = {case.case: case for case in ruleset.cases}
+    members = 0
     for number, case in enumerate(ruleset.cases):
         place: Place = ("cases", number)
-        if sum(one.times for one in case.members or ()) > _MOST_MEMBERS:
+        members += sum(one.times for one in case.members or ())
+        if members > _MOST_MEMBERS:
             yield found.source.fault((*place, "members"), "too-large", _TOO_MANY_MEMBERS)
         else:
             yield from _worked(found, place, case, named, compiled)
@@ -160,6 +162,7 @@ _TOO_LONG: Final = Text(
     f"the number has more than {_LARGEST} digits; check it",
 )
 _TOO_MANY_MEMBERS: Final = Text(
-    f"trường hợp có hơn {_MOST_MEMBERS} đơn vị thành viên; hãy giảm times",
-    f"the case has more than {_MOST_MEMBERS} members; lower times",
+    f"các trường hợp có tất cả hơn {_MOST_MEMBERS} đơn vị thành viên; hãy giảm times hoặc bớt trường "
+    "hợp",
+    f"the cases have more than {_MOST_MEMBERS} members together; lower times or leave cases out",
 )
