@@ -162,7 +162,7 @@ _TOO_LONG: Final = Text(
     f"the number has more than {_LARGEST} digits; check it",
 )
 _TOO_MANY_MEMBERS: Final = Text(
-    f"các trường hợp có tất cả hơn {_MOST_MEMBERS} đơn vị thành viên; hãy giảm times hoặc bớt trường "
-    "hợp",
+    f"các trường hợp có tất cả hơn {_MOST_MEMBERS} đơn vị thành viên; hãy giảm times hoặc bớt "
+    "trường hợp",
     f"the cases have more than {_MOST_MEMBERS} members together; lower times or leave cases out",
 )

@@ -41,6 +41,9 @@ def among(column: str, name: str) -> str:
 
 MINE = f"client = {told('client')}"
 NATION = f"{told('nation')} IS NOT NULL"
+NOBODYS = (
+    f"({NATION} AND {told('client')} IS NULL)"  # the worker's own, before it acts for a client
+)
 LIES = " OR ".join(
     among(f"job.{column}", name)
     for column, name in zip(PLACES, ("units", "districts", "provinces"), strict=True)
@@ -49,7 +52,7 @@ LIES = " OR ".join(
 POLICIES = {
     "SELECT": f"USING ({MINE} OR {NATION} OR {LIES})",
     "INSERT": f"WITH CHECK ({MINE})",
-    "UPDATE": f"USING ({MINE} OR {NATION}) WITH CHECK ({MINE} OR {NATION})",
+    "UPDATE": f"USING ({MINE} OR {NOBODYS}) WITH CHECK ({MINE} OR {NOBODYS})",
 }
 
 
