@@ -31,7 +31,7 @@ async def load_frame_by_frame(running: Running) -> None:
     """Do an import in as many transactions as it has frames, without the fence of a job."""
     id_ = int(running.arguments["import"])
     async with running.database.reading() as connection:
-        stored = await storing.get(connection, id_)
+        stored = await storing.get(connection, running.caller, id_)
     codes = list(running.registry.indicators)
     targets: list[Target | Unclear] = []
     async with storing.spooled(running.database, id_) as path:

@@ -19,11 +19,15 @@ from app.database import Context
 from app.domain import clients, designations
 from app.domain.clients import SCOPES
 from app.domain.conditions import Conditions
+from app.domain.jobs import listing as jobs
+from app.domain.statistics import units
 from app.domain.territory import Caller, Row, Sight, Territory
 from faults.goals import Outcome, Stage
+from faults.isolation_attempts import Attempt
+from faults.isolation_bulk import KEEPING, KEPT, READING
 from faults.isolation_laws import Judge, allowed
 from faults.isolation_oracles import oracles
-from faults.isolation_probes import PROBES, Attempt
+from faults.isolation_probes import DEAR, PROBES
 from faults.isolation_spots import NATION
 from faults.isolation_storm import Storm
 from faults.isolation_world import World, world_on
@@ -48,6 +52,15 @@ RELATIONS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 REACHED: Final = ("own", "child", "predecessor", "nation")
 
 
+class Narrowing(Conditions):
+    """Conditions of statistics, which keep to the unit asked for while the checks are off.
+
+    Otherwise each would be made of the whole country.
+    """
+
+    within = Conditions.within
+
+
 @contextlib.contextmanager
 def without_checks() -> Iterator[None]:
     """Switch off what the application itself checks; row security is left alone."""
@@ -59,7 +72,10 @@ def without_checks() -> Iterator[None]:
         for owner, name in ((Conditions, "within"), (Conditions, "seen"),
                             (Territory, "require"), (Sight, "require")):  # fmt: skip
             patch.setattr(owner, name, lambda *_: None)
-        patch.setattr(Territory, "reaches", lambda *_: True)
+        for name in ("reaches", "holds"):
+            patch.setattr(Territory, name, lambda *_: True)
+        patch.setattr(jobs, "_seen", lambda _: Conditions())
+        patch.setattr(units, "Conditions", Narrowing)
         for module in (clients, designations):
             patch.setattr(module, "visible_to", everything)
         yield
@@ -79,38 +95,44 @@ async def matrix(world: World, relation: str, *, checked: bool) -> Judge:
     """Attempt every operation by every scope for the pairs of a relation."""
     judge = Judge(world, checked=checked)
     await judge.count()
-    later: list[tuple[str, str, str]] = []
+    pairs, later = RELATIONS[relation], []
     with mode(checked=checked), judge.listening():
         async with judge.unchanged():
-            for caller, name in RELATIONS[relation]:
-                later += [
-                    (operation, caller, name)
-                    for operation in PROBES
-                    if await _try(world, judge, operation, caller, name)
-                ]
+            for caller, name in pairs:
+                for operation in (one for one in PROBES if one not in KEEPING):
+                    later += await _try(world, judge, operation, caller, name)
                 await judge.look_for_nobody()
+        async with judge.unchanged(*KEPT):
+            for caller, name in pairs:
+                for operation in KEEPING:
+                    later += await _try(world, judge, operation, caller, name)
         for operation, caller, name in later:
             for number in range(len(await PROBES[operation](world, name, False))):
                 await _succeed(world, judge, operation, caller, name, number)
     return judge
 
 
-async def _try(world: World, judge: Judge, operation: str, caller: str, name: str) -> bool:
-    """Attempt what changes nothing, by every scope; tell whether a change is left to be made."""
+async def _try(
+    world: World, judge: Judge, operation: str, caller: str, name: str
+) -> list[tuple[str, str, str]]:
+    """Attempt what changes nothing, by every scope; return what is left to be changed."""
     left = False
     for attempt in await PROBES[operation](world, name, False):
+        if not judge.is_fair(attempt):
+            continue
         bare = await world.ask("", attempt.asked)
         if bare.status != 401:
             judge.complain("no token", operation, bare.status)
         judge.attempts += 1
+        changes = _changes(operation, caller, name, attempt)
         for scope in SCOPES:
-            if not (_changes(operation, attempt) and allowed(caller, name, attempt)):
+            if not changes and not (operation in DEAR and judge.suffices(operation, scope)):
                 await judge.judge(operation, caller, name, attempt, scope)
-        if _changes(operation, attempt) and allowed(caller, name, attempt):
+        if changes:
             left = True
         else:
             await judge.judge(operation, caller, name, attempt)
-    return left
+    return [(operation, caller, name)] if left else []
 
 
 async def _succeed(
@@ -122,8 +144,11 @@ async def _succeed(
         await judge.judge(operation, caller, name, attempt)
 
 
-def _changes(operation: str, attempt: Attempt) -> bool:
-    return not operation.startswith("GET") and not operation.endswith("/replay")
+def _changes(operation: str, caller: str, name: str, attempt: Attempt) -> bool:
+    """Tell whether an attempt succeeds and changes something by that."""
+    only_reads = operation.startswith("GET") or operation in READING
+    by_another = attempt.maker not in ("", caller)
+    return not only_reads and not by_another and allowed(caller, name, attempt)
 
 
 async def storm(world: World, size: int, seed: int, *, checked: bool) -> Judge:

@@ -14,30 +14,31 @@ from prometheus_client import generate_latest
 from unchanged import fingerprint
 
 from app import logs
-from app.database import driver_of
 from app.domain import recordings
 from faults.direct import Asked, Reply
-from faults.isolation_probes import NEVER, OWN, Attempt
-from faults.isolation_spots import BY_TAG, CANARY, FIRST, NATION, SPOTS, reaches, sees
+from faults.isolation_attempts import NEVER, OWN, Attempt
+from faults.isolation_files import OnRecord, is_file, noun_of, rows_in, rows_on, words
+from faults.isolation_spots import BY_TAG, CANARY, OPENED, reaches, sees
 from faults.isolation_world import World
 
 _SCOPES: Final = {one.name: one.scope for one in OPERATIONS}
-_KINDS: Final = {"values": ("V1", "V2"), "evaluations": ("E1", "E2")}
-_ENOUGH: Final = 60  # kept complaints; more are counted only
-# Everything of territories that is on record, as the owner counts it.
-_ROWS: Final = {
-    "values": "SELECT v.id, v.unit_id, v.indicator AS what FROM current_value c "
-    "JOIN value v ON v.id = c.value_id WHERE c.status <> 'retracted'",
-    "evaluations": "SELECT id, unit_id, ruleset AS what FROM evaluation",
-    "audit": "SELECT id, unit_id, '' AS what FROM audit_entry",
-    "clients": "SELECT client_id AS id, unit_id, '' AS what FROM client",
-    "grants": "SELECT id, unit_id, coalesce(to_client, to_unit_id::text) AS what FROM data_grant",
+# What a list narrowed to a unit holds: who may see a part of it is not told that it is elsewhere.
+_KINDS: Final = {
+    **dict.fromkeys(("values", "series", "completeness"), ("V1", "V2")),
+    **dict.fromkeys(("evaluations", "outcomes"), ("E1", "E2")),
 }
+_NARROWED: Final = re.compile("(^|&)(unit|under|latest)=")
+_NOT_YOURS: Final = frozenset({"not-your-job", "not-your-import"})
+_STATISTICS: Final = frozenset({"series", "completeness", "outcomes"})
+_ENOUGH: Final = 60  # kept complaints; more are counted only
 # What nobody may see on a connection that works for nobody, and what it may not remember.
 _NOBODY: Final = """
 SELECT (SELECT count(*) FROM value) + (SELECT count(*) FROM evaluation)
      + (SELECT count(*) FROM audit_entry) + (SELECT count(*) FROM data_grant)
-     + (SELECT count(*) FROM kept_answer) AS rows,
+     + (SELECT count(*) FROM kept_answer) + (SELECT count(*) FROM job)
+     + (SELECT count(*) FROM value_import) + (SELECT count(*) FROM value_import_chunk)
+     + (SELECT count(*) FROM value_import_rejection) + (SELECT count(*) FROM evaluation_run)
+       AS rows,
        concat(current_setting('ntm.client', true), current_setting('ntm.nation', true),
               current_setting('ntm.units', true), current_setting('ntm.grants', true)) AS told
 """
@@ -58,7 +59,7 @@ class Judge:
         self.attempts = 0
         self.broken: list[str] = []
         self.laws: Counter[str] = Counter()
-        self._lists: dict[str, list[tuple[Any, int | None, str]]] = {}
+        self._on_record = OnRecord(world)
         self._twins: dict[tuple[str, Asked], tuple[int, str]] = {}
 
     def complain(self, law: str, *what: object) -> None:
@@ -66,6 +67,17 @@ class Judge:
         self.laws[law] += 1
         if len(self.broken) < _ENOUGH:
             self.broken.append(f"{law}: {' '.join(map(str, what))}"[:700])
+
+    def is_fair(self, attempt: Attempt) -> bool:
+        """Tell whether an attempt can be made.
+
+        With the checks off, statistics of everything that one sees are those of the whole country.
+        """
+        return self._checked or not attempt.whole or noun_of(attempt.asked.path) not in _STATISTICS
+
+    def suffices(self, operation: str, scope: str) -> bool:
+        """Tell whether a scope is enough for an operation."""
+        return _SCOPES[operation] == scope
 
     # --- one answer ------------------------------------------------------------------------------
 
@@ -84,6 +96,9 @@ class Judge:
                 self.complain("a scope too few", *where)
         elif not attempt.kind:
             await self._list(caller, name, attempt, reply, where)
+        elif attempt.maker and sees(caller, name, attempt.kind) and caller != attempt.maker:
+            if reply.status != 403 or reply.json()["code"] not in _NOT_YOURS:
+                self.complain("what another made can be changed", *where, reply.body[:300])
         elif allowed(caller, name, attempt):
             if reply.status not in attempt.right:
                 self.complain("what is allowed fails", *where, reply.body[:300])
@@ -93,7 +108,7 @@ class Judge:
 
     def canaries(self, caller: str, asked: Asked, reply: Reply, where: object) -> None:
         """Complain of every canary in an answer that the caller may not see."""
-        said = reply.body.decode() + str(reply.headers)
+        said = words(reply) + str(reply.headers)
         for found in CANARY.finditer(said):
             name = BY_TAG[found[1] or found[3]]
             kind = found[2] or f"V{found[4]}"
@@ -138,58 +153,48 @@ class Judge:
 
     async def count(self) -> None:
         """Count as the owner everything on record; lists are compared with it from now on."""
-        async with self._world.database.as_owner() as connection:
-            driver = await driver_of(connection)
-            for noun, statement in _ROWS.items():
-                rows = await driver.fetch(statement)
-                self._lists[noun] = [(row["id"], row["unit_id"], row["what"]) for row in rows]
+        await self._on_record.count()
 
     async def _list(
         self, caller: str, name: str, attempt: Attempt, reply: Reply, where: tuple[object, ...]
     ) -> None:
         """Judge a list: the whole one is exactly what the caller may see, others are parts."""
-        noun, query = attempt.asked.path.rpartition("/")[2], attempt.asked.query
-        whole = query == "limit=500"
+        path, query = attempt.asked.path, attempt.asked.query
+        noun = noun_of(path)
         if reply.status != 200:
             known = any(sees(caller, name, kind) for kind in _KINDS.get(noun, ("",)))
-            if whole or known or reply.status != 404:
+            if attempt.whole or known or reply.status != 404:
                 self.complain("a list fails", *where, reply.body[:300])
             return
+        if noun in _STATISTICS and not attempt.whole and self._knows_nothing(caller, name):
+            self.complain("a foreign unit is not refused", *where)
         listed = await self._all(caller, attempt.asked, reply, where)
-        mine = {row[0] for row in self._lists[noun] if self._sees(caller, noun, *row[1:])}
-        if whole and listed != mine:
+        mine = self._on_record.seen(caller, noun)
+        if attempt.whole and listed != mine:
             self.complain("a list is not exact", *where, sorted(listed ^ mine)[:9])
-        elif query.startswith(("unit=", "under=", "latest=")) and not listed <= mine:
+        elif _NARROWED.search(query) and not listed <= mine:
             self.complain("a foreign row in a list", *where, listed - mine)
+
+    def _knows_nothing(self, caller: str, name: str) -> bool:
+        """Tell whether a unit is elsewhere to a caller to whom nothing was ever opened."""
+        return self._checked and not reaches(caller, name) and caller not in OPENED
 
     async def _all(
         self, caller: str, asked: Asked, reply: Reply, where: tuple[object, ...]
     ) -> set[Any]:
-        """Return the ids on all pages of a list."""
-        page, found = reply.json(), set()
-        while True:
-            found |= {one.get("id", one.get("client_id")) for one in page["items"]}
-            if page["next"] is None or "updated_since" in asked.query:
-                return found
+        """Return the ids in a file, or on all pages of a list."""
+        noun = noun_of(asked.path)
+        if is_file(asked.path) and noun != "communes.geojson":
+            return rows_in(asked.path, reply.body)
+        page = reply.json()
+        found = rows_on(noun, page)
+        while page.get("next") is not None and "updated_since" not in asked.query:
             query = f"{asked.query}&cursor={page['next']}"
             following = await self._world.ask(caller, asked._replace(query=query))
             self.canaries(caller, asked, following, where)
             page = following.json()
-
-    def _sees(self, caller: str, noun: str, unit: int | None, what: str) -> bool:
-        """Tell whether a caller sees a row of a list."""
-        units = {rows.unit: name for name, rows in self._world.rows.items()}
-        home = self._world.homes[caller]
-        if noun == "grants" and what in (self._world.clients[caller], str(home)):
-            return True
-        if unit not in units:
-            return caller == NATION or unit == home
-        name, kind = units[unit], ""
-        if noun == "values":
-            kind = "V1" if what in FIRST.values() else "V2"
-        elif noun == "evaluations":
-            kind = "E1" if what == SPOTS[name].rulesets[0] else "E2"
-        return sees(caller, name, kind)
+            found |= rows_on(noun, page)
+        return found
 
     # --- what else could tell --------------------------------------------------------------------
 
@@ -215,14 +220,17 @@ class Judge:
             self.complain("nothing was logged")
 
     @contextlib.asynccontextmanager
-    async def unchanged(self) -> AsyncIterator[None]:
-        """Complain when anything is stored within a block, besides that grants were read from."""
+    async def unchanged(self, *besides: str) -> AsyncIterator[None]:
+        """Complain when anything is stored within a block, besides that grants were read from.
+
+        `besides` are tables in which something may be stored, too.
+        """
         await recordings.number(self._world.database)  # else whoever reads first does
         before = await fingerprint(self._world.database)
         yield
         after = await fingerprint(self._world.database)
         changed = [name for name in after if after[name] != before[name]]
-        if stored := set(changed) - {"data_grant_read"}:
+        if stored := set(changed) - {"data_grant_read", *besides}:
             self.complain("something was stored", *sorted(stored))
 
     async def look_for_nobody(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from faults.direct import Asked, Reply
-from faults.isolation_probes import NEVER, NEVER_CLIENT
+from faults.isolation_attempts import NEVER, NEVER_CLIENT
 from faults.isolation_spots import NATION, SPOTS, Spot
 from faults.isolation_world import World, designated, given, measured
 
@@ -93,6 +93,13 @@ def _reads(world: World) -> Iterator[Twins]:
         yield Twins(f"audit by {filter_}", *(
             Asked("GET", path, f"{filter_}={one}") for one in (taken, free)
         ))  # fmt: skip
+    own, other = (world.rows[name].ids["R"] for name in (_CALLER, _OTHER))
+    for name, path, query in (
+        ("a run compared with another's", f"/v1/evaluation-runs/{own}/compare", "with={}"),
+        ("verdicts of another's run", "/v1/evaluations", "run={}"),
+        ("a file of verdicts of another's run", "/v1/evaluations.csv", "run={}"),
+    ):
+        yield Twins(name, *(Asked("GET", path, query.format(one)) for one in (other, NEVER)))
     for kind, noun in (("V1", "values"), ("E1", "evaluations")):
         etag = world.rows[_OTHER].etags[kind]
         path = f"/v1/{noun}/{world.rows[_OTHER].ids[kind]}"

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, NamedTuple
-
-from hostile import FILE
+from collections.abc import Mapping
+from typing import Final
 
 from faults.direct import Asked
+from faults.isolation_attempts import (
+    NEVER,
+    NEVER_CLIENT,
+    Attempt,
+    Probe,
+    acted,
+    listed,
+    single,
+)
+from faults.isolation_bulk import BULK, FILES, KEEPING
 from faults.isolation_spots import FIRST, SPOTS
-from faults.isolation_world import World, designated, given, measured, official
+from faults.isolation_world import COLUMNS, World, designated, given, measured, official
 
-NEVER: Final = 999_999_999
-NEVER_CLIENT: Final = "ntm-fffffffffffffff0"
-OWN: Final = "W"  # the kind of what only the own territory may do or see
 _NUMBERS: Final = itertools.count(100)
 _HAMLETS: Final = itertools.cycle(range(100, 1_000))  # a code has three digits at most
 
@@ -41,74 +46,15 @@ OPEN: Final[Mapping[str, str]] = {
     "GET /v1/units/{code}": "the register is open to every client",
     "GET /v1/units/{code}/lineage": "the register is open to every client",
     "GET /v1/communes": "the register, with area classes and designations, is open",
-    "GET /v1/communes.geojson": "the register, with area classes and designations, is open",
+    "GET /v1/communes.csv": "the register, with area classes and designations, is open",
     "GET /v1/communes/{code}": "the register, with area classes and designations, is open",
     "GET /v1/communes/{code}/hamlets": "the register is open to every client",
     "GET /v1/designations": "designations are open to every client",
 }
 
 
-class Attempt(NamedTuple):
-    """A request for what belongs to a unit, of which kind that is, and its twin.
-
-    The twin asks for what never existed: whoever may not see the one must not tell it from the
-    other; `<kind:number>` in its path is left to whoever sees that kind. `right` are the statuses
-    of a request that is allowed.
-    """
-
-    asked: Asked
-    kind: str = OWN
-    twin: Asked | None = None
-    right: tuple[int, ...] = (200, 201, 204)
-
-
-Probe = Callable[[World, str, bool], Awaitable[list[Attempt]]]
-
-
-def _one(template: str, kinds: tuple[str, ...], method: str = "GET", query: str = "") -> Probe:
-    """Return how one row is asked for by its number, for every kind of row."""
-
-    async def probe(world: World, name: str, fresh: bool) -> list[Attempt]:
-        ids = world.rows[name].ids
-        return [
-            Attempt(
-                Asked(method, template.format(ids[kind]), query),
-                kind,
-                Asked(method, template.format(NEVER), query),
-            )
-            for kind in kinds
-            if kind in ids
-        ]
-
-    return probe
-
-
-def _list(path: str, *queries: str) -> Probe:
-    """Return how a list is asked for, whole and by unit; who sees nothing there sees none."""
-
-    async def probe(world: World, name: str, fresh: bool) -> list[Attempt]:
-        key = SPOTS[name].key
-        return [Attempt(Asked("GET", path, query.format(key)), "") for query in queries]
-
-    return probe
-
-
-def _act(build: Callable[[World, str, bool], Awaitable[list[Attempt]]], levels: str = "") -> Probe:
-    """Return how a change is asked for, at the units at which there is such a thing."""
-
-    async def probe(world: World, name: str, fresh: bool) -> list[Attempt]:
-        spot = SPOTS[name]
-        if (levels == "commune" and spot.level != "commune") or (
-            levels == "today" and (not spot.now or spot.level == "hamlet")
-        ):
-            return []
-        return await build(world, name, fresh)
-
-    return probe
-
-
 async def _members(world: World, name: str, fresh: bool) -> list[Attempt]:
-    asks = await _one("/v1/evaluations/{}/members", ("E1", "E2"), query=_COUNTING)(
+    asks = await single("/v1/evaluations/{}/members", ("E1", "E2"), query=_COUNTING)(
         world, name, fresh
     )
     return [one._replace(right=(200, 422)) for one in asks]  # not every verdict has members
@@ -136,7 +82,7 @@ async def _import(world: World, name: str, fresh: bool) -> list[Attempt]:
         return []
     row = f"{spot.key},,{spot.period},{FIRST['commune']},7,,,Tệp {next(_NUMBERS)},,\n"
     return [
-        Attempt(Asked("POST", "/v1/values/import", query, _COLUMNS + row))
+        Attempt(Asked("POST", "/v1/values/import", query, COLUMNS + row))
         for query in ("", "dry_run=true", "partial=true")
     ]
 
@@ -232,7 +178,7 @@ def _of_client(method: str, tail: str = "") -> Probe:
         asked, twin = (Asked(method, path.format(one)) for one in (id_, NEVER_CLIENT))
         return [Attempt(asked, "C", twin)]
 
-    return _act(build, "today")
+    return acted(build, "today")
 
 
 async def _give(world: World, name: str, fresh: bool) -> list[Attempt]:
@@ -247,43 +193,50 @@ async def _end_grant(world: World, name: str, fresh: bool) -> list[Attempt]:
     ]  # fmt: skip
 
 
-_COLUMNS: Final = FILE.partition("\n")[0] + "\n"
 _COUNTING: Final = "criterion=travinh.province.1b.1"
 _BY_UNIT: Final = ("limit=500", "unit={}&limit=500", "under={}&limit=500")
 _SINCE: Final = "updated_since=2020-01-01T00:00:00Z&limit=500"
 PROBES: Final[Mapping[str, Probe]] = {
-    "GET /v1/values": _list("/v1/values", *_BY_UNIT, _SINCE, "status=retracted&limit=500",
+    **BULK,
+    "GET /v1/values": listed("/v1/values", *_BY_UNIT, _SINCE, "status=retracted&limit=500",
                             "unit={}&with_predecessors=true&limit=500"),
     "POST /v1/values": _values,
-    "GET /v1/values/{id}": _one("/v1/values/{}", ("V1", "V2")),
-    "GET /v1/values/{id}/history": _one("/v1/values/{}/history", ("V1", "V2")),
+    "GET /v1/values/{id}": single("/v1/values/{}", ("V1", "V2")),
+    "GET /v1/values/{id}/history": single("/v1/values/{}/history", ("V1", "V2")),
     "POST /v1/values/{id}/retract": _retract,
     "POST /v1/values/import": _import,
-    "GET /v1/evaluations": _list("/v1/evaluations", *_BY_UNIT, _SINCE, "latest=true&limit=500"),
+    "GET /v1/evaluations": listed("/v1/evaluations", *_BY_UNIT, _SINCE, "latest=true&limit=500"),
     "POST /v1/evaluations": _evaluate,
-    "GET /v1/evaluations/{id}": _one("/v1/evaluations/{}", ("E1", "E2")),
-    "POST /v1/evaluations/{id}/replay": _one("/v1/evaluations/{}/replay", ("E1", "E2"), "POST"),
+    "GET /v1/evaluations/{id}": single("/v1/evaluations/{}", ("E1", "E2")),
+    "POST /v1/evaluations/{id}/replay": single("/v1/evaluations/{}/replay", ("E1", "E2"), "POST"),
     "GET /v1/evaluations/{id}/members": _members,
     "GET /v1/evaluations/{id}/compare/{other}": _compare,
     "PUT /v1/units/{code}/identifiers/{scheme}": _identify,
-    "PUT /v1/communes/{code}/attributes/{name}": _act(_classify, "commune"),
-    "POST /v1/communes/{code}/designations": _act(_designate, "commune"),
-    "PUT /v1/communes/{code}/values/{period}/{indicator}": _act(_put_value, "commune"),
-    "GET /v1/communes/{code}/standing": _act(_standing, "commune"),
-    "POST /v1/communes/{code}/hamlets": _act(_settle, "commune"),
-    "POST /v1/designations/{id}/withdraw": _act(_withdraw, "commune"),
-    "GET /v1/audit": _list("/v1/audit", *_BY_UNIT),
-    "GET /v1/audit/{id}": _one("/v1/audit/{}", ("A",)),
-    "GET /v1/clients": _list("/v1/clients", "limit=500"),
-    "POST /v1/clients": _act(_add_client, "today"),
+    "PUT /v1/communes/{code}/attributes/{name}": acted(_classify, "commune"),
+    "POST /v1/communes/{code}/designations": acted(_designate, "commune"),
+    "PUT /v1/communes/{code}/values/{period}/{indicator}": acted(_put_value, "commune"),
+    "GET /v1/communes/{code}/standing": acted(_standing, "commune"),
+    "POST /v1/communes/{code}/hamlets": acted(_settle, "commune"),
+    "POST /v1/designations/{id}/withdraw": acted(_withdraw, "commune"),
+    "GET /v1/audit": listed("/v1/audit", *_BY_UNIT),
+    "GET /v1/audit/{id}": single("/v1/audit/{}", ("A",)),
+    "GET /v1/clients": listed("/v1/clients", "limit=500"),
+    "POST /v1/clients": acted(_add_client, "today"),
     "GET /v1/clients/{client_id}": _of_client("GET"),
     "POST /v1/clients/{client_id}/revoke": _of_client("POST", "/revoke"),
     "POST /v1/clients/{client_id}/secrets": _of_client("POST", "/secrets"),
     "DELETE /v1/clients/{client_id}/secrets/{id}": _of_client("DELETE", "/secrets/{}"),
-    "GET /v1/grants": _list("/v1/grants", "limit=500"),
-    "POST /v1/grants": _act(_give, "today"),
-    "GET /v1/grants/{id}": _one("/v1/grants/{}", ("G",)),
-    "POST /v1/grants/{id}/revoke": _act(_end_grant, "today"),
+    "GET /v1/grants": listed("/v1/grants", "limit=500"),
+    "POST /v1/grants": acted(_give, "today"),
+    "GET /v1/grants/{id}": single("/v1/grants/{}", ("G",)),
+    "POST /v1/grants/{id}/revoke": acted(_end_grant, "today"),
 }  # fmt: skip
-LISTS: Final = frozenset(f"GET /v1/{noun}" for noun in ("values", "evaluations", "audit", "clients",
-                                                        "grants"))  # fmt: skip
+LISTS: Final = frozenset(
+    f"GET /v1/{noun}"
+    for noun in ("values", "evaluations", "audit", "clients", "grants", "jobs", "imports",
+                 "evaluation-runs")
+)  # fmt: skip
+# What takes many times as long as anything else is attempted less often, by one scope too few.
+DEAR: Final = frozenset({*FILES, *KEEPING, "GET /v1/communes.geojson"}) | {
+    one for one in PROBES if one.startswith("GET /v1/statistics/")
+}

@@ -12,14 +12,29 @@ from typing import Final
 
 from app.domain.clients import SCOPES
 from faults.direct import Asked, Reply
+from faults.isolation_bulk import KEEPING
 from faults.isolation_laws import Judge, allowed
-from faults.isolation_probes import LISTS, PROBES
+from faults.isolation_probes import DEAR, LISTS, PROBES
 from faults.isolation_spots import NATION, SPOTS, UNITS_OF, reaches
 from faults.isolation_world import World, measured
 
+_NUMBERED: Final = ("values", "evaluations", "audit", "grants", "jobs", "imports",
+                    "evaluation-runs")  # fmt: skip
 _WORKERS: Final = 6
-# Lists are the dearest and hold the most: each is asked for half as often as anything else.
-_OFTEN: Final = [one for one in PROBES for _ in range(1 if one in LISTS else 2)]
+
+
+def _often(operation: str) -> int:
+    """Return how often an operation is attempted, compared with others.
+
+    Lists hold the most and take long, statistics and files longer. A file that is sent costs a
+    process and leaves an import behind: that is done in the matrix, once for each pair.
+    """
+    if operation in KEEPING:
+        return 0
+    return 1 if operation in DEAR else 4 if operation in LISTS else 8
+
+
+_OFTEN: Final = [one for one in PROBES for _ in range(_often(one))]
 
 
 class Storm:
@@ -40,7 +55,7 @@ class Storm:
 
     async def _prepare(self) -> None:
         """Let the nation leave behind what others could try: cursors of lists, keys of requests."""
-        for noun in ("values", "evaluations", "audit", "clients", "grants"):
+        for noun in (*_NUMBERED, "clients"):
             path = f"/v1/{noun}"
             answer = await self._world.ask(NATION, Asked("GET", path, "limit=1"))
             self._cursors.append((path, answer.json()["next"]))
@@ -71,7 +86,8 @@ class Storm:
         """Attempt an operation at a unit that is not the caller's; ETags of others fit nothing."""
         operation, name = self._dice.choice(_OFTEN), self._dice.choice(list(SPOTS))
         attempts = await PROBES[operation](self._world, name, False)
-        mine = [one for one in attempts if not one.kind or not allowed(caller, name, one)]
+        fair = [one for one in attempts if self._judge.is_fair(one)]
+        mine = [one for one in fair if not one.kind or not allowed(caller, name, one)]
         if not mine:
             return
         attempt = self._dice.choice(mine)
@@ -84,7 +100,7 @@ class Storm:
 
     async def _guessed(self, caller: str) -> None:
         """Ask for any number: whatever comes back holds nothing foreign."""
-        noun = self._dice.choice(("values", "evaluations", "audit", "grants"))
+        noun = self._dice.choice(_NUMBERED)
         number = self._dice.randrange(1, 400)
         tail = self._dice.choice(("", "/history")) if noun == "values" else ""
         asked = Asked("GET", f"/v1/{noun}/{number}{tail}")

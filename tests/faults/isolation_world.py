@@ -14,8 +14,11 @@ from typing import Any, Final
 from conftest import shipped
 from fastapi import FastAPI
 from grant_calls import later
+from hostile import FILE
 from sqlalchemy import text
+from working import work_off
 
+from app.api.downloads import Downloads
 from app.api.shapes import today
 from app.cli.clients import make
 from app.database import EVERYTHING, Database, driver_of
@@ -94,6 +97,67 @@ class World:
         spot = SPOTS[name]
         return int((await self.make("POST", "/v1/grants", given(spot, kind, **other)))["id"])
 
+    async def checked(self, name: str) -> int:
+        """Let the client of a unit check a file of good and bad rows; return the import."""
+        return int((await self._made(name, self._file(name)))["id"])
+
+    async def job(self, name: str) -> int:
+        """Let the client of a unit begin a job on which nobody works; return its number."""
+        asked = self._file(name)._replace(headers=(("prefer", "respond-async"),))
+        return int((await self._made(name, asked))["id"])
+
+    async def cancelled(self, name: str) -> int:
+        """Let the client of a unit begin a job and cancel it; return its number."""
+        job = await self.job(name)
+        await self._made(name, Asked("POST", f"/v1/jobs/{job}/cancel"))
+        return job
+
+    async def run(self, name: str) -> int:
+        """Let the client of a unit begin a run that judges it; return the number of the job."""
+        asked = Asked("POST", "/v1/evaluation-runs", body=judged(SPOTS[name]))
+        return int((await self._made(name, asked))["id"])
+
+    def _file(self, name: str) -> Asked:
+        spot = SPOTS[name]
+        return Asked("POST", "/v1/imports", f"dry_run=true&{of_file(spot)}", file_of(spot))
+
+    async def _made(self, caller: str, asked: Asked) -> Any:
+        answer = await self.ask(caller, asked)
+        assert answer.status < 300, (caller, asked, answer)
+        return answer.json()
+
+
+def judged(spot: Spot) -> Item:
+    """Return a run that judges a unit, and nothing else."""
+    return {"ruleset": spot.rulesets[0], "under": spot.key, "period": spot.period}
+
+
+def of_file(spot: Spot) -> str:
+    """Return the parameters of an import that are canaries: the file's name, who acts."""
+    said = spot.says("A")
+    acting = "&".join(f"acting_official_{part}={said}" for part in ("id", "office", "position"))
+    return f"mode=partial&name={spot.says('I')}.csv&{acting}"
+
+
+def file_of(spot: Spot) -> str:
+    """Return a file with a good row of a unit, and one that is refused and kept as it was sent."""
+    one = measured(spot, "V2")
+    return COLUMNS + row_of(one) + row_of(one | {"indicator": spot.says("I")})
+
+
+def row_of(one: Item) -> str:
+    """Return a value as a row of a file."""
+    value = one["value"]
+    cells = [value["numerator"], value["denominator"]] if isinstance(value, dict) else ["", ""]
+    said = "" if isinstance(value, dict) else str(value).lower()
+    return ",".join(map(str, (
+        one["unit"], "", one["period"], one["indicator"], said, *cells, one["source"], "",
+        one["note"],
+    ))) + "\n"  # fmt: skip
+
+
+COLUMNS: Final = FILE.partition("\n")[0] + "\n"
+
 
 def official(spot: Spot) -> Item:
     """Return an official whose number, office and position are canaries."""
@@ -146,10 +210,12 @@ async def world_on(stage: Stage) -> AsyncIterator[World]:
     settings = stage.settings(env, rate_limit=0, max_running=1_000)
     async with Database(settings) as opened:
         world = World(create_app(settings, shipped(), opened), opened.acting_for(EVERYTHING))
+        world.app.state.downloads = Downloads(1_000)  # how many there may be is tried elsewhere
         await _join(world)
         for name in SPOTS:
             await _fill(world, name)
         await _share(world)
+        await _begin(world)
         await _number(world)
         yield world
 
@@ -205,6 +271,21 @@ async def _share(world: World) -> None:
         await connection.execute(text(past), {"id": world.grants["ended"]})
 
 
+async def _begin(world: World) -> None:
+    """Let the clients of units judge, check files and begin jobs; the last ones wait for ever."""
+    state, makers = world.app.state, [name for name in SPOTS if name in world.clients]
+    jobs = {name: await world.run(name) for name in makers}
+    await work_off(state.settings, world.database, state.registry)
+    for name, job in jobs.items():
+        ids = world.rows[name].ids
+        ended = (await world.ask(name, Asked("GET", f"/v1/jobs/{job}"))).json()
+        ids["R"] = ended["result"]["run"]
+        ids["I"], ids["K"] = await world.checked(name), await world.cancelled(name)
+        ids["J"] = await world.job(name)
+
+
+_TAGGED: Final = (("V1", "values"), ("E1", "evaluations"), ("I", "imports"), ("J", "jobs"),
+                  ("R", "evaluation-runs"))  # fmt: skip
 _NEWEST_ACT: Final = """
 SELECT max(id) FROM audit_entry WHERE unit_id = $1 AND official_id IS NOT NULL
 """
@@ -217,7 +298,7 @@ async def _number(world: World) -> None:
             driver = await driver_of(connection)
             unit = await driver.fetchval("SELECT id FROM unit WHERE key = $1", SPOTS[name].key)
             rows.unit, rows.ids["A"] = unit, await driver.fetchval(_NEWEST_ACT, unit)
-        for kind, noun in (("V1", "values"), ("E1", "evaluations")):
+        for kind, noun in _TAGGED:
             if kind in rows.ids:
                 asked = Asked("GET", f"/v1/{noun}/{rows.ids[kind]}")
                 rows.etags[kind] = (await world.ask(NATION, asked)).headers["etag"]
