@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from hostile import TODAY_COMMUNE, VALUE, Operation, sent
+import httpx
+from hostile import TODAY_COMMUNE, VALUE, Operation
 
 from faults.accepted import accepted
 from faults.hostile_values import FEW, NO_TEXT, TEXTS, VALUES, Value, wholes
-from faults.targets import Range, Shot, good_content, with_raw
+from faults.targets import Range, Shot, with_raw
 
-SENDING: Final = frozenset({"POST /v1/imports"})
 # Where the files that are sent, and the rows that were refused, stay: whoever sent them reads them.
 KEPT: Final = ("value_import", "value_import_rejection", "audit_entry", "audit_pending")
 _NDJSON: Final = (("content-type", b"application/x-ndjson"),)
 _FIRST: Final = 2026  # a year for every row: two values of one year contradict each other
 _LONG: Final = "1 MB"
+_LONGEST: Final = 200_000  # characters: a file that is larger is left to a job
+# Columns that are known besides those of the good file: of the unit, or of files that the service
+# has written itself.
+_KNOWN: Final = frozenset({"code", "id", "level", "name", "reason", "recorded_at", "status"})
 _NO_CELL: Final = frozenset({one.name for one in NO_TEXT} | {_LONG})
 _NO_LINE: Final = frozenset({"raw NUL", "not UTF-8", "surrogate in UTF-8", _LONG})
 
@@ -64,12 +67,18 @@ def right_files(route: Operation) -> Iterator[tuple[Shot, list[Value]]]:
             yield shot, right
 
 
-def columns(arena: Range, route: Operation) -> Shot:
-    """Return a file that has the columns of every table besides its own."""
+def columns(arena: Range, route: Operation) -> tuple[Shot, list[str]]:
+    """Return a file that has the columns of every table besides its own, and their names."""
     head, row = _table(route)
-    more = [one for one in arena.columns if one not in head]
+    more = [one for one in arena.columns if one not in (*head, *_KNOWN)]
     content = _csv([*head, *more], [[*row, *("1" for _ in more)]])
-    return Shot("csv:", "every column", route.url(), content)
+    return Shot("csv:", "every column", route.url(), content), more
+
+
+def told_of(answer: httpx.Response) -> tuple[set[int], set[str]]:
+    """Return the rows and the columns that a report names as wrong."""
+    causes = answer.json().get("conflicts", ())
+    return {row for one in causes for row in one["rows"]}, {one["column"] for one in causes}
 
 
 def _no_rows(arena: Range, route: Operation) -> Iterator[File]:
@@ -77,12 +86,13 @@ def _no_rows(arena: Range, route: Operation) -> Iterator[File]:
     head, row = _table(route)
     found: list[Shot] = []
     for one in (*NO_TEXT, *(one for one in TEXTS if one.name == _LONG)):
-        raw = one.text.encode("utf-8", "surrogatepass")
+        raw = one.text[:_LONGEST].encode("utf-8", "surrogatepass")
         content = _csv(head, [_with(head, row, len(head) - 3, "MARK", 0)]).replace(b"MARK", raw)
         found.append(Shot("csv:source", one.name, route.url(), content))
         found.append(Shot("csv:", f"a file of {one.name}", route.url(), raw))
     for one in (one for one in VALUES if one.name in _NO_LINE):
-        content = with_raw(_item(0), {("source",): one.raw})
+        raw = one.raw[:_LONGEST] + b'"' if one.name == _LONG else one.raw
+        content = with_raw(_item(0), {("source",): raw})
         found.append(Shot("line:/source", one.name, route.url(), content, _NDJSON))
     few = {f"only {one.name}" for one in FEW}
     for name, content in wholes(b'{"values": []}'):
@@ -96,9 +106,7 @@ def _table(route: Operation) -> tuple[list[str], list[str]]:
     return head, row
 
 
-def _with(
-    head: Sequence[str], row: Sequence[str], number: int, text: str, place: int
-) -> list[str]:
+def _with(head: Sequence[str], row: Sequence[str], number: int, text: str, place: int) -> list[str]:
     """Return a row of a year of its own with another text in one cell."""
     cells = list(row)
     cells[head.index("on")], cells[head.index("period")] = "", str(_FIRST + place)

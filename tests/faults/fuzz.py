@@ -16,17 +16,29 @@ from unchanged import fingerprint
 from app.api.strict import StrictRequest
 from faults.accepted import READ_AGAIN, accepted, leaves
 from faults.described import by_description
+from faults.file_shots import KEPT, columns, files, right_files, told_of
 from faults.generated import made
 from faults.goals import Outcome, Stage
 from faults.hostile_values import FEW, SQL
 from faults.judging import Judge, overhearing
 from faults.shots import body_shots, hint_shots, mass_assignment, mass_assignments, shots
-from faults.targets import EVERY, Range, Shot, fire, good_content, made_ready, range_on, routes
+from faults.targets import (
+    EVERY,
+    SENDING,
+    Range,
+    Shot,
+    fire,
+    good_content,
+    made_ready,
+    range_on,
+    routes,
+)
 from faults.transport import over_the_wire
 
 # Operations that take the same body once only.
 _FRESH = {"POST /v1/communes/{code}/hamlets", "POST /v1/communes/{code}/designations"}
 _LITERAL = {one.name for one in SQL}
+_CONCERN_WRITING = ("header:idempotency-key", "header:if-match", "header:prefer")
 _GOOD = Shot("", "the good request", "")
 
 
@@ -36,12 +48,14 @@ def is_accepted(route: Operation, shot: Shot) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def nothing_stored(arena: Range, judge: Judge, route: Operation) -> AsyncIterator[None]:
-    """Complain unless after the block every table is as it was before it."""
+async def nothing_stored(
+    arena: Range, judge: Judge, route: Operation, *besides: str
+) -> AsyncIterator[None]:
+    """Complain unless after the block every table is as it was before it, besides some."""
     before = await fingerprint(arena.database)
     yield
     after = await fingerprint(arena.database)
-    changed = [table for table, found in after.items() if before[table] != found]
+    changed = {table for table, found in after.items() if before[table] != found} - set(besides)
     if changed:
         judge.complain(route, _GOOD._replace(value="what was refused"), f"stored in {changed}")
 
@@ -51,6 +65,8 @@ async def attack(arena: Range, judge: Judge, route: Operation) -> None:
     ready = await made_ready(arena, route)
     fired = list(shots(arena, ready))
     await refuse(arena, judge, ready, (shot for shot in fired if not is_accepted(route, shot)))
+    if route.name in SENDING:
+        await send(arena, judge, ready)
     await good(arena, judge, route)
     for shot in fired:
         if is_accepted(route, shot):
@@ -68,6 +84,26 @@ async def refuse(arena: Range, judge: Judge, ready: Operation, fired: Iterable[S
                 single = mass_assignment(ready, shot, pointer)
                 if pointer not in await _named(arena, judge, ready, single):
                     judge.complain(ready, single, "not refused by name")
+
+
+async def send(arena: Range, judge: Judge, ready: Operation) -> None:
+    """Send hostile files: each is refused and tells of every line, no value comes on record."""
+    async with nothing_stored(arena, judge, ready, *KEPT):
+        for file in files(arena, ready):
+            answer = await fire(arena, ready, file.shot)
+            judge.judge(ready, file.shot, answer, accepted=False)
+            for row in sorted(set(file.hostile) - told_of(answer)[0]):
+                judge.complain(ready, file.shot._replace(value=file.hostile[row]), "is not refused")
+        shot, names = columns(arena, ready)
+        answer = await fire(arena, ready, shot)
+        judge.judge(ready, shot, answer, accepted=False)
+        if missing := set(names) - told_of(answer)[1]:
+            judge.complain(ready, shot, f"not refused by name: {sorted(missing)}")
+    for shot, right in right_files(ready):
+        answer = await fire(arena, ready, shot)
+        judge.judge(ready, shot, answer, accepted=True)
+        for value in right:
+            await _read_again(arena, judge, ready, shot._replace(text=value.text), answer.json())
 
 
 async def _named(arena: Range, judge: Judge, ready: Operation, shot: Shot) -> set[str]:
@@ -93,6 +129,8 @@ async def take(arena: Range, judge: Judge, route: Operation, listed: Shot) -> No
         ready.path != route.path or ready.name in _FRESH
     ):  # made anew for every request, as what it stands on was used up
         shot = next(one for one in shots(arena, ready) if one[:2] == listed[:2])
+    if ready.name in SENDING:  # a process for each would take long, a job waits for ever
+        shot = shot._replace(headers=(("prefer", b"respond-async"),))
     answer = await fire(arena, ready, shot)
     judge.judge(ready, shot, answer, accepted=True)
     if answer.status_code >= 300:
@@ -103,7 +141,7 @@ async def take(arena: Range, judge: Judge, route: Operation, listed: Shot) -> No
         names = [one["name"] for one in answer.json()["items"]]
         if shot.value in _LITERAL and any(shot.text not in name for name in names):
             judge.complain(ready, shot, f"found what does not have these characters: {names[:9]}")
-    elif shot.text.strip() and shot.field.startswith(("body:", "csv:")):
+    elif shot.text.strip() and (shot.field.startswith(("body:", "csv:")) or shot.headers):
         await _read_again(arena, judge, ready, shot, answer.json())
 
 
@@ -111,7 +149,7 @@ async def _read_again(
     arena: Range, judge: Judge, ready: Operation, shot: Shot, told: object
 ) -> None:
     text = unicodedata.normalize("NFC", shot.text)
-    if shot.field == "body:/version":  # compared, never kept
+    if not text.strip() or shot.field == "body:/version":  # compared, never kept
         return
     if shot.field.startswith("body:/acting_official/"):
         if ready.method == "PUT":  # it says what is on record: nothing was done for anybody
@@ -131,13 +169,14 @@ async def _read_again(
 async def hint(arena: Range, judge: Judge, route: Operation) -> None:
     """Send requests with headers that are hints full of nonsense: answered or refused.
 
-    What writes is sent with a parameter that is none, except where the header concerns writing.
+    What writes is sent with a parameter that is none, except where the header concerns writing or
+    says whether a job is wanted.
     """
     ready = await made_ready(arena, route)
     for one in hint_shots(arena, ready):
         url, content = one.url, one.content
         if route.method != "GET":
-            if one.field in ("header:idempotency-key", "header:if-match"):
+            if one.field in _CONCERN_WRITING:
                 ready = await made_ready(arena, route)
                 url, content = ready.url(), good_content(ready)
             else:

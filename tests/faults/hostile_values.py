@@ -183,9 +183,11 @@ HINTS: Final = {
     **dict.fromkeys(
         ("accept-language", "x-request-id", "if-none-match", "idempotency-key", "if-match"), _HINT
     ),
+    "prefer": (*_HINT, b"respond-async; x", b"RESPOND-ASYNC, wait=1e99", b"wait=-1",
+               b"handling=strict, x", b'handling="strict", \xed\xa0\x80', b"respond-async" * 900),
     **dict.fromkeys(
         ("accept", "origin", "x-forwarded-for", "x-forwarded-host", "forwarded", "cookie", "range",
-         "traceparent", "if-modified-since", "x-http-method-override", "prefer", "user-agent"),
+         "traceparent", "if-modified-since", "x-http-method-override", "user-agent"),
         _HINT[3:6:2],
     ),
 }  # fmt: skip

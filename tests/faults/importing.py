@@ -16,13 +16,13 @@ from app.discovery import load_registry
 from app.domain.imports import KIND, placing, storing
 from app.domain.imports.loading import Loader, Target
 from app.domain.imports.ordering import Task
-from app.domain.reading.frames import Places, Resolved, Rows
-from app.domain.reading.limited import reading
 from app.domain.imports.storing import Upload
 from app.domain.imports.taking import resolved
 from app.domain.job_kinds import KINDS
 from app.domain.jobs import queue, worker
 from app.domain.jobs.running import Running
+from app.domain.reading.frames import Places, Resolved, Rows
+from app.domain.reading.limited import reading
 from app.domain.unit_periods import Unclear
 from app.settings import Settings
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 from urllib.parse import quote
 
-from hostile import Operation, Place, altered, places, sent, spelled
+from hostile import TODAY_COMMUNE, Operation, Place, altered, places, sent, spelled
 
 from faults.hostile_values import (
     HINTS,
@@ -20,7 +20,11 @@ from faults.hostile_values import (
     Value,
     wholes,
 )
-from faults.targets import PAGES, Range, Shot, good_content, known_keys, with_raw
+from faults.targets import PAGES, SENDING, Range, Shot, good_content, known_keys, with_raw
+
+# Each costs a process that reads a file.
+_DEAR: Final = SENDING | {"POST /v1/imports/{id}/commit"}
+_RARE: Final = 4
 
 
 def shots(arena: Range, route: Operation) -> Iterator[Shot]:
@@ -30,7 +34,7 @@ def shots(arena: Range, route: Operation) -> Iterator[Shot]:
     yield from token_shots(route)
     if route.form:
         yield from form_shots(arena, route)
-    elif route.csv:
+    elif route.csv and route.name not in SENDING:
         yield from csv_shots(arena, route)
     elif route.body is not None:
         yield from body_shots(arena, route)
@@ -93,13 +97,20 @@ def token_shots(route: Operation) -> Iterator[Shot]:
 
 def hint_shots(arena: Range, route: Operation) -> Iterator[Shot]:
     """Yield the good request with headers that are hints; of long lists only the beginning."""
-    known = query_names(arena, route)
-    short = "limit=1" if "limit" in known else "under=25" if "under" in known else ""
+    short = _short(query_names(arena, route))
     for name, values in HINTS.items():
-        for value in values:
+        for value in values[:: _RARE if route.name in _DEAR else 1]:
             header = ((name, value),)
             content = good_content(route)
             yield Shot(f"header:{name}", repr(value)[:40], route.url(short), content, header)
+
+
+def _short(known: Sequence[str]) -> str:
+    """Return the parameters by which an answer is short."""
+    if "by" in known:  # statistics count everything before they show a part of it
+        return f"under=commune-{TODAY_COMMUNE}-2025"
+    wanted = {"limit": "1", "unit": TODAY_COMMUNE, "under": "25"}
+    return next((f"{name}={value}" for name, value in wanted.items() if name in known), "")
 
 
 def body_shots(arena: Range, route: Operation) -> Iterator[Shot]:

@@ -25,6 +25,8 @@ from faults.goals import Stage
 JSON: Final = {"content-type": "application/json"}
 CSV: Final = {"content-type": "text/csv"}
 FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
+# A file that is sent to these is read by a process of its own.
+SENDING: Final = frozenset({"POST /v1/imports"})
 _MARK: Final = "MARK-OF-THE-DRILL"
 _COLUMNS: Final = (
     "SELECT DISTINCT column_name FROM information_schema.columns WHERE table_schema = $1 ORDER BY 1"
@@ -67,6 +69,7 @@ async def range_on(
     async with Database(settings) as opened:
         database = opened.acting_for(EVERYTHING)
         service = served(create_app(settings, shipped(), opened))
+        service.state.streams.close()  # who follows a job is told of it once: no stream goes on
         made = await make(database, "Thử đầu vào", "VN", list(SCOPES))
         token = service.state.tokens.issue(made["client_id"], list(SCOPES))
         async with database.as_owner() as connection:
