@@ -52,7 +52,7 @@ from app.domain import register, signing_keys
 from app.domain.audit import checkpoints
 from app.domain.audit.sealing import Sealer
 from app.domain.grants import Grants
-from app.domain.job_kinds import KINDS
+from app.domain.job_kinds import CHORES, KINDS
 from app.domain.jobs.worker import Worker, connections
 from app.domain.register import Progress
 from app.domain.ruleset_snapshots import Snapshots
@@ -185,7 +185,9 @@ async def working(app: FastAPI) -> AsyncIterator[None]:
     # Jobs take their time, and must not take the connections of requests.
     at_once = settings.jobs_at_once
     async with Database(settings, patient=True, least=connections(at_once)) as patient:
-        worker = Worker(patient, app.state.registry, settings, KINDS, at_once=at_once)
+        worker = Worker(
+            patient, app.state.registry, settings, KINDS, chores=CHORES, at_once=at_once
+        )
         app.state.worker = worker
         async with worker.running():
             yield

@@ -70,6 +70,12 @@ class Settings(BaseSettings):
         ge=0,
         description="A file up to this size is imported within its request; larger ones as a job.",
     )
+    keep_imports_days: int = Field(
+        default=30,
+        ge=1,
+        le=36_500,
+        description="Days for which files of dry runs and refused rows are kept; reports stay.",
+    )
     max_running: int = Field(
         default=3,
         ge=1,

@@ -45,6 +45,11 @@ LEAK = re.compile(
 )
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are processors: many a test waits for other processes."""
+    return (os.cpu_count() or 1) + 1
+
+
 @functools.cache
 def shipped() -> Registry:
     """Return all rulesets and indicators that are shipped, read once."""

@@ -125,10 +125,11 @@ async def read_apart(
     path = folder / "file"
     path.write_bytes(content)
     report = Report()
-    async with reading(path, ordered(registry, media=media, **said)) as read:
-        async for frame in read.frames():
-            if (answer := report.take(frame)) is not None:
-                await read.answer(answer)
+    with path.open("rb") as file:
+        async with reading(file, ordered(registry, media=media, **said)) as read:
+            async for frame in read.frames():
+                if (answer := report.take(frame)) is not None:
+                    await read.answer(answer)
     return report
 
 

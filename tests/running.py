@@ -41,7 +41,7 @@ from app.main import create_app
 from app.settings import Settings
 
 DEADLINE = 60.0  # for what must happen at last; nothing is said about how fast
-DRILLS = int(os.environ.get("NTM_DRILLS", "2"))  # rounds of every outage; 30 by hand
+DRILLS = int(os.environ.get("NTM_DRILLS", "1"))  # rounds of every outage; 30 by hand
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}

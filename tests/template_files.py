@@ -20,7 +20,8 @@ from excel_shaped import excel_shaped
 from openpyxl.workbook.workbook import Workbook
 
 from app.discovery import load_registry
-from app.domain.templates import DATA, FIRST_ROW, IDENTITY, Form
+from app.domain.own_files import IDENTITY_SHEET
+from app.domain.templates import DATA, FIRST_ROW, Form
 from app.domain.templates.columns import columns_of
 from app.domain.templates.workbook import written
 from app.domain.unit_periods import Entity
@@ -81,7 +82,7 @@ def saved(book: Workbook) -> bytes:
 
 def _columns(book: Workbook) -> Iterator[tuple[int, str]]:
     """Yield number and meaning of the columns, as the identity tells them."""
-    rows = book[IDENTITY].iter_rows(values_only=True)
+    rows = book[IDENTITY_SHEET].iter_rows(values_only=True)
     yield from ((int(str(row[0])), str(row[1])) for row in rows if isinstance(row[0], int))
 
 

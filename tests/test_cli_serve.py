@@ -499,8 +499,8 @@ def _has_ipv6() -> bool:
     "host",
     ["192.0.2.1", "no-such-host.invalid", "a" * 64, "a..b", "2001:db8::1", "[/x]", "1.2.3.4.5"],
 )
-def test_a_host_that_is_not_ours_ends_with_1_and_says_so(process: Ntm, host: str) -> None:
-    ran = process("serve", "--host", host, "--port", free_port())
+def test_a_host_that_is_not_ours_ends_with_1_and_says_so(ntm: Ntm, host: str) -> None:
+    ran = ntm("serve", "--host", host, "--port", free_port())
     assert ran.code == 1
     assert host in ran.err
     assert "--host" in ran.err
@@ -561,11 +561,9 @@ def test_a_port_that_is_none_ends_with_2(ntm: Ntm, port: str) -> None:
     ["", "x", "mysql://u:geheim@127.0.0.1/x", "postgresql://u:geheim@127.0.0.1", "postgresql://",
      "postgresql://u:geheim@127.0.0.1:port/x", "/var/run/x", "sqlite:///x"],
 )  # fmt: skip
-def test_an_address_that_is_none_is_wrong_use_and_shows_how_to_write_it(
-    process: Ntm, url: str
-) -> None:
+def test_an_address_that_is_none_is_wrong_use_and_shows_how_to_write_it(ntm: Ntm, url: str) -> None:
     port = free_port()
-    ran = process("--lang", "en", "serve", "--port", port, env={"NTM_DATABASE_URL": url})
+    ran = ntm("--lang", "en", "serve", "--port", port, env={"NTM_DATABASE_URL": url})
     assert ran.code == 2
     assert "NTM_DATABASE_URL" in ran.err
     assert "postgresql://user:password@host:5432/name" in ran.err
@@ -609,12 +607,12 @@ def test_a_data_folder_that_cannot_be_made_ends_with_1_and_says_what_to_set(proc
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"keys": []}', '{"keys": [{"kty": "RSA"}]}'])
 def test_signing_keys_that_are_none_end_it_with_1_and_are_left_as_they_are(
-    process: Ntm, address: dict[str, str], tmp_path: Path, content: str
+    ntm: Ntm, address: dict[str, str], tmp_path: Path, content: str
 ) -> None:
     file = tmp_path / "keys.json"
     file.write_text(content, "utf-8")
     env = {**address, "NTM_DATA_DIR": str(tmp_path), "NTM_SIGNING_KEY_FILE": str(file)}
-    ran = process("serve", "--port", free_port(), env=env)
+    ran = ntm("serve", "--port", free_port(), env=env)
     assert ran.code == 1
     assert str(file) in ran.err
     assert "Traceback" not in ran.err

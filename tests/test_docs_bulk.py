@@ -12,7 +12,7 @@ from conftest import ROOT
 from app.domain import unit_periods
 from app.domain.imports import State, findings, naming, placing, taking
 from app.domain.jobs import State as JobState
-from app.domain.reading import facts, headings, limits, origins, places, text
+from app.domain.reading import causes, facts, headings, limits, origins, places, text
 from app.domain.reading.fault_texts import FAULTS
 from app.domain.reading.limited import PATIENCE
 from app.domain.reading.row_texts import WARNINGS, WRONG
@@ -75,7 +75,7 @@ def test_every_reason_for_which_a_value_is_refused_is_explained() -> None:
     """The table has every code of a conflict that does not concern the file as a whole."""
     known = set(WRONG) - {"missing-source"}  # which is told as a missing cell
     for module in (placing, naming, unit_periods):
-        known |= raised(module, "Unclear")
+        known |= raised(module, "(?:Unclear|Doubtful)")
     known |= raised(taking, "_reject") | raised(rules_facts, "FactError")
     listed = codes("Why a value is refused")
     assert len(listed) == len(set(listed))
@@ -85,13 +85,13 @@ def test_every_reason_for_which_a_value_is_refused_is_explained() -> None:
 def test_every_reason_for_which_a_file_is_refused_is_explained() -> None:
     """The table has every fault."""
     assert sorted(codes("Why a file is refused")) == sorted(
-        {code.removesuffix("-near") for code in FAULTS}
+        {causes.SAID_AS.get(code, code) for code in FAULTS}
     )
 
 
 def test_every_warning_is_explained() -> None:
-    """The table has every warning of the reading and of the placing."""
-    assert sorted(codes("Warnings")) == sorted({*WARNINGS, taking.RESTORED})
+    """The table has every warning of the reading, of the placing and of what is kept."""
+    assert sorted(codes("Warnings")) == sorted({*WARNINGS, taking.RESTORED, findings.NOT_KEPT})
 
 
 def test_the_words_for_yes_and_no_are_those_that_are_read() -> None:
@@ -146,6 +146,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         "rows": [limits.MOST_ROWS],
         "cells of values": [limits.MOST_CELLS],
         "columns": [limits.MOST_COLUMNS],
+        "sheets": [limits.MOST_SHEETS],
         "characters of a cell": [limits.LONGEST_CELL],
         "different units and periods": [limits.MOST_PLACES],
         "faults of values": [limits.MOST_BAD],

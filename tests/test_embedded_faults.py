@@ -26,7 +26,7 @@ from embedded_drills import (
     there,
 )
 
-ROUNDS = int(os.environ.get("NTM_DRILLS", "2"))
+ROUNDS = int(os.environ.get("NTM_DRILLS", "1"))
 VICTIMS = ("postmaster", "supervisor", "supervisor and postmaster", "backend", "while mending")
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="needs Linux's /proc")

@@ -218,6 +218,26 @@ async def test_a_body_that_came_slowly_is_refused_when_there_is_no_room_for_it()
     assert gate.running == 1
 
 
+async def test_who_sent_a_large_file_waits_longer_for_a_place() -> None:
+    """What took long to send is not refused for a moment without room."""
+    gate = Gate(1, Pace(patience=0, sending=0))
+
+    async def uploads(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["wait_longer"](FOREVER)
+        await reads(scope, receive, send)
+
+    slow = Caller(uploads, gate)
+    await settled()
+    assert await gate.enter()
+    slow.gives(more=False)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(slow.task), 0.05)
+    gate.leave()
+    await slow.task
+    assert slow.sent[0]["status"] == 204
+    assert gate.running == 0
+
+
 async def test_a_body_that_is_there_at_once_keeps_its_place() -> None:
     """Nobody who sent everything has to queue a second time."""
     gate, seen = Gate(1, Pace(patience=FOREVER, sending=FOREVER)), []

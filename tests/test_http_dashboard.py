@@ -44,6 +44,10 @@ async def test_two_requests_draw_a_dashboard(join: Join, described: Described) -
     answer = await http.get(MAP, params={"under": "86", "period": "2025"})
     described.judge(answer)
     communes = await drawn(http, period="2025")
+    called = {one["code"] for one in answer.json()["indicators"] if one["name"]["vi"]}
+    assert called == {code for one in communes for code in one["values"]}
+    titled = {one["id"] for one in answer.json()["rulesets"] if one["title"]["vi"]}
+    assert titled >= NATIONAL
     for one in communes:
         lon, lat = one["geometry"]["coordinates"]
         assert 105 < lon < 108

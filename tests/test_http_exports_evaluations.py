@@ -15,8 +15,10 @@ from own_database import own
 from sqlalchemy import text
 from test_http_preview import SMARTPHONE
 
+from app.api import downloads
 from app.database import Database
 from app.domain.clients import SCOPES
+from app.domain.exports import evaluations as exported_evaluations
 
 settings, database, service = own("verdicts_out")
 
@@ -72,6 +74,17 @@ async def test_files_hold_what_the_list_shows(
     assert [row["id"] for row in records(await exported(client, FILES[0], **filters))] == numbers
     _, *rows = cells(await exported(client, FILES[1], **filters))
     assert [str(row[0]) for row in rows] == numbers
+
+
+async def test_a_workbook_of_evaluations_has_an_end(
+    client: httpx.AsyncClient, known: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many rows as a sheet takes are written, one more is refused; counted bit by bit."""
+    monkeypatch.setattr(exported_evaluations, "_TOGETHER", 2)
+    monkeypatch.setattr(downloads, "MOST_ROWS", len(known))
+    assert len(cells(await exported(client, FILES[1]))) == 1 + len(known)
+    monkeypatch.setattr(downloads, "MOST_ROWS", len(known) - 1)
+    assert problem(await client.get(FILES[1]))["code"] == "too-many-rows"
 
 
 async def test_a_row_says_what_the_verdict_says(

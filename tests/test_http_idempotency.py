@@ -68,7 +68,9 @@ def altered(operation: Operation) -> Operation:
     """Return an operation that says something else, and could be done as well."""
     if operation.csv:
         return operation._replace(body=operation.body + "\n")
-    return operation._replace(body={**(operation.body or {}), "acting_official": OFFICIAL})
+    nobody_acts = operation.template == "/v1/impact"  # it stores nothing
+    other = {"on": "2025-12-30"} if nobody_acts else {"acting_official": OFFICIAL}
+    return operation._replace(body={**(operation.body or {}), **other})
 
 
 def values(**other: Any) -> Item:

@@ -15,6 +15,7 @@ from working import work_off
 
 from app.api import impact as route
 from app.database import Database
+from app.rules.candidates import candidate
 from app.rules.registry import Registry
 from app.settings import Settings
 
@@ -168,6 +169,21 @@ async def test_a_file_is_looked_at_in_place_of_the_ruleset_with_its_id(
     same = await weighed(member.http, **WHERE, ruleset_file=FILE)
     assert same["ruleset"]["digest"] == same["candidate"]["digest"]
     assert same["changed"] == []
+
+
+async def test_a_candidate_is_checked_before_a_connection_is_taken(
+    member: Member, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long its cases take, whoever sends it holds nothing of the database meanwhile."""
+    held, check = list[int](), candidate
+
+    def checked(*arguments: Any) -> Any:
+        held.append(database.connections.in_use)
+        return check(*arguments)
+
+    monkeypatch.setattr(route, "candidate", checked)
+    answer = await member.http.post(PATH, json=WHERE | {"ruleset_file": FILE})
+    assert (answer.status_code, held) == (200, [0])
 
 
 async def test_a_new_ruleset_is_compared_with_the_one_that_is_named(

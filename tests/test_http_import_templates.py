@@ -15,7 +15,8 @@ from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 from own_database import own
 
-from app.domain.templates import DATA, FIRST_ROW, GUIDE, HEADER_ROW, IDENTITY, Column, Form
+from app.domain.own_files import IDENTITY_SHEET
+from app.domain.templates import DATA, FIRST_ROW, GUIDE, HEADER_ROW, Column, Form
 from app.domain.templates.workbook import written
 from app.domain.unit_periods import Entity
 from app.rules.facts import LARGEST_COUNT
@@ -53,7 +54,7 @@ def table(sheet: Worksheet) -> tuple[list[str], list[list[Any]]]:
 
 def identity(book: Workbook) -> dict[Any, tuple[Any, ...]]:
     """Return the rows of the identity by what they begin with."""
-    return {row[0]: row[1:] for row in book[IDENTITY].iter_rows(values_only=True)}
+    return {row[0]: row[1:] for row in book[IDENTITY_SHEET].iter_rows(values_only=True)}
 
 
 async def test_a_template_has_the_units_of_the_period_in_the_order_of_lists(
@@ -121,7 +122,7 @@ async def test_what_does_not_fit_is_told_while_it_is_typed(client: httpx.AsyncCl
     last = sheet.max_row
     headings, _ = table(sheet)
     found = {str(one.sqref): one for one in sheet.data_validations.dataValidation}
-    meanings = [row[1] for row in book[IDENTITY].iter_rows(min_row=12, values_only=True)]
+    meanings = [row[1] for row in book[IDENTITY_SHEET].iter_rows(min_row=12, values_only=True)]
     kinds = set()
     for number, (heading, meaning) in enumerate(zip(headings, meanings, strict=True), 1):
         letter = get_column_letter(number)
@@ -151,7 +152,7 @@ async def test_what_does_not_fit_is_told_while_it_is_typed(client: httpx.AsyncCl
 async def test_a_template_says_what_it_is(client: httpx.AsyncClient, registry: Registry) -> None:
     """The identity names ruleset, digest, period, unit and day, and the meaning of each column."""
     book = opened(await got(client))
-    assert book.sheetnames == [GUIDE, DATA, IDENTITY]
+    assert book.sheetnames == [GUIDE, DATA, IDENTITY_SHEET]
     assert [book[name].sheet_state for name in book.sheetnames] == ["visible", "visible", "hidden"]
     said = identity(book)
     assert said.pop("ntm-template")[0] == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -28,13 +29,16 @@ from import_calls import (
     without,
     worked_off,
 )
+from job_calls import QUEUE, change
 from own_database import own
 from unchanged import fingerprint
 from value_calls import COUNT, RATE, TRUTH, history, listed, retract
 from working import work_off
 
 from app.database import Database
-from app.domain.imports import beginning
+from app.domain.imports import beginning, findings, freeing, rejecting, storing
+from app.domain.reading import limited
+from app.rules.errors import Text
 from app.rules.registry import Registry
 from app.settings import Settings
 
@@ -265,6 +269,7 @@ async def test_a_dry_run_with_bad_rows_is_checked_all_the_same(
             await work_off(settings, database, registry)
         else:
             assert (answer.status_code, answer.json()["state"]) == (422, "checked")
+            assert f"{commit}?mode=partial" in answer.json()["detail"], "what fits a dry run"
         assert await listed(client, unit=place, period="2024") == []
     answer = await client.post(f"{commit}?mode=partial")
     report = sound(answer.json())
@@ -354,6 +359,93 @@ async def test_an_import_whose_job_was_cancelled_has_failed(
     assert commit["code"] == "import-not-checked"
 
 
+async def test_a_reading_that_is_cut_off_is_tried_again_before_the_file_is_blamed(
+    client: httpx.AsyncClient, settings: Settings, database: Database, registry: Registry,
+    place: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A request makes a job of it, a job tries once more; only then the file is told unsafe."""
+    monkeypatch.setattr(limited, "SILENCE", 0.0)
+    answer = await send(client, table(row(place, COUNT, 7)))
+    assert answer.status_code == 202, answer.text
+    await work_off(settings, database, registry)
+    job = (await client.get(answer.headers["location"])).json()
+    assert (job["state"], job["attempts"]) == ("running", 1)
+    await change(database, f"UPDATE {QUEUE} SET scheduled_at = NULL")
+    report = await worked_off(client, answer, settings, database, registry)
+    assert (report["state"], list(causes(report))) == ("refused", [("unsafe-file", None)])
+    done = (await client.get(answer.headers["location"])).json()["progress"]
+    assert done == {"done": 0, "total": None}, "nobody knows how much there was"
+
+
+# --- what is kept --------------------------------------------------------------------------------
+
+
+async def test_an_upload_has_no_name() -> None:
+    """Whatever is killed while a file is on the disk, nobody has to clean up after it."""
+    with storing.spool() as file:
+        assert os.fstat(file.fileno()).st_nlink == 0
+
+
+async def test_files_and_refused_rows_are_kept_for_some_time(
+    client: httpx.AsyncClient, settings: Settings, database: Database, place: str
+) -> None:
+    """A dry run that nobody commits, and a job that was cancelled, are freed; reports stay."""
+    content = table(row(place, COUNT, 7), row(place, TRUTH, "?"))
+    old, young = [await imported(client, content, "?dry_run=true") for _ in range(2)]
+    job = (await send(client, content, **ASYNC)).json()["id"]
+    assert (await client.post(f"/v1/jobs/{job}/cancel")).status_code == 200
+    waiting = (await send(client, content, **ASYNC)).json()["id"]
+    await change(
+        database, "UPDATE value_import SET ended_at = now() - interval '31 days' WHERE id = $1",
+        old["id"],
+    )  # fmt: skip
+    await freeing.free(database, settings)
+    async with database.reading() as connection:
+        kept = await connection.fetch(
+            "SELECT i.id, i.job_id FROM value_import i JOIN value_import_chunk c"
+            " ON c.import_id = i.id WHERE i.id >= $1 ORDER BY 1", old["id"],
+        )  # fmt: skip
+    assert [(one["id"], one["job_id"]) for one in kept] == [
+        (young["id"], None), (kept[-1]["id"], waiting)
+    ]  # fmt: skip
+    path = f"{IMPORTS}/{old['id']}"
+    freed = (await client.get(path)).json()
+    assert freed["freed_at"] is not None
+    assert freed == old | {"freed_at": freed["freed_at"], "ended_at": freed["ended_at"],
+                           "rejected": None}  # fmt: skip
+    commit = problem(await client.post(f"{path}/commit?mode=partial"))
+    assert (commit["status"], commit["code"]) == (409, "import-freed")
+    rows = problem(await client.get(f"{path}/rejected.csv"))
+    assert (rows["status"], rows["code"]) == (410, "refused-rows-freed")
+    assert (await client.get(young["rejected"])).status_code == 200
+    assert (await client.post(f"{IMPORTS}/{young['id']}/commit?mode=partial")).status_code == 200
+    assert (await client.post(f"/v1/jobs/{waiting}/cancel")).status_code == 200
+
+
+def test_what_is_kept_of_refused_rows_is_bounded_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows beyond the limit are counted once each; of a row not every reason is kept."""
+    monkeypatch.setattr(findings, "MOST_REJECTED", 2)
+    monkeypatch.setattr(findings, "MOST_REASONS", 2)
+    found = findings.Findings()
+    for number in (2, 3, 9, 4, 9):
+        for column in "abcd":
+            where = findings.Where(None, number, column)
+            found.reject("conflict-on-record", Text("v", "e"), where, 1, "x", plain=column != "a")
+    found.complete()
+    (warning,) = found.warnings
+    assert (warning.code, warning.count) == ("refused-rows-not-kept", 2)
+    assert "2 further rows" in warning.message.en
+    assert list(found.rejections) == [(None, 2), (None, 3)]
+    told = [rejecting._told(one) for one in found.rejections[None, 3]]
+    assert [(one["column"], one["sample"]) for one in told[:2]] == [("a", "x"), ("b", None)]
+    assert [len(told), told[2]["column"]] == [3, None], "there is more, and it is said"
+    assert found.counts()["rejected"] == 20
+    found.fault(findings.STOPPED, Text("v", "e"), findings.Where())
+    assert found.counts()["rejected"] == 20, "up to there the file was read"
+    found.fault("unsafe-file", Text("v", "e"), findings.Where())
+    assert found.counts()["rejected"] == len(found.rejections) == 0
+
+
 # --- what was refused ----------------------------------------------------------------------------
 
 
@@ -380,6 +472,16 @@ async def test_refused_rows_come_back_as_they_were_sent_and_can_be_sent_again(
     found = {one["indicator"]: one for one in await listed(client, unit=place, period="2024")}
     assert found[TRUTH]["source"] == '=1+1; "sổ", một'
     assert found[RATE]["value"] == {"numerator": 9, "denominator": 10}
+
+
+async def test_columns_of_one_heading_all_come_back(client: httpx.AsyncClient, place: str) -> None:
+    """Two columns `STT` are two columns, in the file of refused rows as in the file that came."""
+    header = "STT,unit,period,indicator,value,STT,source"
+    content = table(f"1,{place},2024,{TRUTH},?,A,{SOURCE}", header=header)
+    report = await imported(client, content, "?dry_run=true")
+    found = (await client.get(report["rejected"])).content.decode("utf-8-sig").splitlines()
+    assert found[0] == f"{header},reason"
+    assert found[1].startswith(f"1,{place},2024,{TRUTH},?,A,{SOURCE},")
 
 
 async def test_reasons_are_told_in_the_language_of_whoever_asks(
@@ -410,7 +512,7 @@ async def test_zeros_lost_from_codes_come_back_with_a_warning(
     report = await imported(client, content, "?mode=partial")
     assert counted(report) == {"created": 1, "rejected": 1}
     assert causes(report) == {("ambiguous-code", "unit"): [3]}
-    assert "00001" in report["conflicts"][0]["message"]["vi"]
+    assert "00001" in report["conflicts"][0]["sample"]
     (warning,) = report["warnings"]
     assert warning["code"] == "code-zeros-restored"
     assert (warning["rows"], warning["column"]) == ([2], "unit")
@@ -441,12 +543,25 @@ async def test_names_mean_the_unit_of_the_province_or_of_the_senders_territory(
 
     vague = await imported(client, named(""), "?dry_run=true")
     assert list(causes(vague)) == [("ambiguous-unit", "Tên xã")]
-    assert "Tỉnh " in vague["conflicts"][0]["message"]["vi"]
+    assert "Tỉnh " in vague["conflicts"][0]["sample"]
     clear = await imported(client, named("phu tho"), "?dry_run=true")
     own = await imported((await join("25")).http, named(""), "?dry_run=true")
     assert counted(clear) == counted(own) == {"created": 1}
     elsewhere = await imported((await join("25")).http, named("Hà Giang"), "?dry_run=true")
     assert list(causes(elsewhere)) == [("outside-territory", "Tên xã")]
+
+
+async def test_names_that_mean_no_unit_are_one_cause(client: httpx.AsyncClient) -> None:
+    """What each name may have meant stands in its own row, not in the message of them all."""
+    header = "Tên xã,period,indicator,value,source"
+    names = ("Xã Nông Trangg", "Xã Hùng Lôô", "Xã Không Có Đâu")
+    content = table(*(f"{name},2024,{COUNT},7,{SOURCE}" for name in names), header=header)
+    report = await imported(client, content, "?dry_run=true")
+    assert causes(report) == {("unit-not-found", "Tên xã"): [2, 3, 4]}
+    (cause,) = report["conflicts"]
+    assert cause["sample"].startswith(names[0])
+    rows = (await client.get(report["rejected"])).content.decode("utf-8-sig").splitlines()[1:]
+    assert all(name in one.partition(SOURCE)[2] for name, one in zip(names, rows, strict=True))
 
 
 async def test_a_name_that_contradicts_the_code_beside_it_is_refused(
@@ -458,6 +573,17 @@ async def test_a_name_that_contradicts_the_code_beside_it_is_refused(
     report = await imported(client, table(*rows, header=header), "?dry_run=true")
     assert counted(report) == {"created": 1, "rejected": 1} or "duplicate-value" in str(report)
     assert ("unit-mismatch", "unit") in causes(report)
+
+
+async def test_a_level_that_contradicts_the_code_beside_it_is_refused(
+    client: httpx.AsyncClient,
+) -> None:
+    """A code is of one unit; a level beside it that is not that unit's is no detail."""
+    rows = (f"{HERE},{level},2024,{COUNT},7,{SOURCE}" for level in ("tỉnh", "xã"))
+    content = table(*rows, header="unit,Cấp,period,indicator,value,source")
+    report = await imported(client, content, "?dry_run=true")
+    assert causes(report) == {("unit-mismatch", "unit"): [2]}
+    assert counted(report) == {"created": 1, "rejected": 1}
 
 
 async def test_one_cause_is_told_once_with_all_its_rows(client: httpx.AsyncClient) -> None:

@@ -73,6 +73,20 @@ async def test_a_job_is_shown_as_it_is_on_record(made: Made, database: Database)
     assert (ended["state"], ended["result"]) == ("succeeded", {"created": 3})
 
 
+async def test_a_list_leaves_out_what_may_be_long(made: Made, database: Database) -> None:
+    """A page of jobs has neither results nor everything that is wrong: one job alone has them."""
+    said = {"vi": "lỗi", "en": "wrong"}
+    problem = {"code": "invalid-rows", "detail": said, "errors": [{"pointer": "", "code": "x",
+               "message": said}]}  # fmt: skip
+    failed = "UPDATE job SET state = 'failed', problem = $2, result = '{}', ended_at = now()"
+    await change(database, f"{failed} WHERE id = $1", made.id, json.dumps(problem))
+    alone = (await made.maker.http.get(made.path)).json()
+    assert (alone["problem"], alone.pop("result")) == (problem, {})
+    del alone["problem"]["errors"]
+    items = (await made.maker.http.get(JOBS)).json()["items"]
+    assert next(one for one in items if one["id"] == made.id) == alone
+
+
 async def test_an_operation_that_begins_a_job_says_where_to_follow_it(
     made: Made, database: Database
 ) -> None:
@@ -263,17 +277,19 @@ async def test_a_stream_ends_without_an_end_when_whoever_follows_must_come_back(
         async with asyncio.timeout(20):
             answer = await following
         assert {name for name, _ in _events(answer.content)} == {"progress"}
-    assert service.state.streams.open == 0
+    assert service.state.streams.running == 0
 
 
 async def test_no_more_follow_jobs_than_there_is_room_for(
     made: Made, service: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond its room a process refuses streams, and says when to come back."""
-    monkeypatch.setitem(service.state._state, "streams", Streams(0))
-    answer = await made.maker.http.get(f"{made.path}/events")
-    assert problem(answer)["code"] == "overloaded"
-    assert answer.headers["retry-after"] == "30"
+    for room, status, code in ((Streams(0), 503, "overloaded"), (Streams(9, 0), 429,
+                               "rate-limited")):  # fmt: skip
+        monkeypatch.setitem(service.state._state, "streams", room)
+        answer = await made.maker.http.get(f"{made.path}/events")
+        assert (answer.status_code, problem(answer)["code"]) == (status, code)
+        assert answer.headers["retry-after"] == "30"
 
 
 async def test_head_of_a_stream_does_not_follow(made: Made) -> None:
@@ -312,11 +328,11 @@ async def test_whoever_hangs_up_is_followed_no_further(
             async for line in answer.aiter_lines():
                 if line.startswith("event"):
                     break
-            assert service.state.streams.open == 1
+            assert service.state.streams.running == 1
             assert service.state.gate.running == 0
             assert database.connections.in_use == 0
         async with asyncio.timeout(20):
-            while service.state.streams.open:  # noqa: ASYNC110 - the server tells nobody
+            while service.state.streams.running:  # noqa: ASYNC110 - the server tells nobody
                 await asyncio.sleep(0.02)
 
 

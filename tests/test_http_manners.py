@@ -751,10 +751,10 @@ async def test_instance_is_a_uri_reference(client: httpx.AsyncClient) -> None:
 async def test_64_kb_of_headers_are_no_reason_to_fail(
     client: httpx.AsyncClient, route: Operation
 ) -> None:
-    for name in ("x-large", "if-none-match", "accept-language", "accept", "cookie"):
-        ready = await route.ready(client)
-        answer = await ready.call(client, headers={name: "a" * 65_536})
-        assert answer.status_code == route.status, name
+    names = ("x-large", "if-none-match", "accept-language", "accept", "cookie")
+    ready = await route.ready(client)
+    answer = await ready.call(client, headers=dict.fromkeys(names, "a" * 65_536))
+    assert answer.status_code == route.status
 
 
 async def test_what_nobody_expected_is_a_500_problem_without_details(

@@ -20,6 +20,7 @@ from hostile import (
     new_evaluation,
     new_value,
     sent,
+    without_report,
 )
 
 OUTCOMES = {"met", "not_met", "undetermined", "not_applicable", "no_criterion", "no_overall_rule"}
@@ -110,7 +111,7 @@ async def test_every_code_of_a_problem_is_in_the_vocabulary_with_its_title(
     for answer in answers:
         if answer.status_code < 400:
             continue
-        found = problem(answer)
+        found = problem(without_report(answer))
         assert known[found["code"]]["vi"] == found["title"]
         seen |= {found["code"], *(one["code"] for one in found["errors"])}
     assert {"invalid-token", "outside-territory", "method-not-allowed", "unknown-scope"} <= seen

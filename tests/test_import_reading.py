@@ -91,7 +91,7 @@ def test_numbers_of_workbooks_are_the_ones_that_were_typed(
         row(4, "07900", '<c s="1"><v>1</v></c>'),
     )
     report = read_here(content, registry, tmp_path, period="2024", source="BC")
-    assert report.facts == [(2, "85.5"), (2, 1200), (3, "30"), (3, 1200), (4, "100")]
+    assert report.facts == [(2, "85.5"), (2, 1200), (3, "30.000000"), (3, 1200), (4, "100")]
     assert dict(report.warnings) == {"rounded-share": [3]}
 
 

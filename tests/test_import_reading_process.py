@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from nasty import FILES
 from nasty.shapes import COUNT, LONG, TRUTH, lines, long, text
 from reading_calls import ordered, read_apart, read_here
 
+from app.database import Database
+from app.domain.hindrances import Hindered, of_files
+from app.domain.imports import ahead
 from app.domain.reading import limited, limits
 from app.domain.reading.channel import Channel
 from app.domain.reading.frames import Alive, End, Fault, Places, Resolved, Table, Told
@@ -23,6 +29,15 @@ from app.rules.registry import Registry
 
 _SPARSE = Path(__file__).with_name("fixtures") / "imports" / "sparse.xls"
 _GOOD = long(f"07894,2024,{TRUTH},có,,,BC", f"07897,2024,{TRUTH},x,,,BC")
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Iterator[IO[bytes]]:
+    """An open file of good values."""
+    path = tmp_path / "file"
+    path.write_bytes(_GOOD())
+    with path.open("rb") as file:
+        yield file
 
 
 async def test_a_file_is_read_by_a_process_of_its_own(registry: Registry, tmp_path: Path) -> None:
@@ -86,32 +101,72 @@ def test_the_process_has_its_limits(attempt: str, expected: str) -> None:
     assert said.stdout.decode() == expected
 
 
-async def test_a_process_that_is_killed_is_an_unsafe_file(
-    registry: Registry, tmp_path: Path
-) -> None:
-    """Whatever ends the process, the parent tells a fault and waits for nothing."""
-    path = tmp_path / "file"
-    path.write_bytes(_GOOD())
+async def _ended_by(
+    ending: signal.Signals, good: IO[bytes], registry: Registry, *, blames: bool = False
+) -> list[Told]:
+    """Return what is told of a file whose reading process is sent a signal half way."""
     told = []
-    async with reading(path, ordered(registry)) as read:
+    async with reading(good, ordered(registry), blames=blames) as read:
         async for frame in read.frames():
             told.append(frame)
             if isinstance(frame, Places):
-                os.kill(read._process.pid, signal.SIGKILL)
+                os.kill(read._process.pid, ending)
                 await read.answer(Resolved([None, None]))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("ending", "blames"),
+    [
+        (signal.SIGXCPU, False),
+        (signal.SIGSEGV, False),
+        (signal.SIGABRT, False),
+        (signal.SIGKILL, True),
+    ],
+)
+async def test_what_a_file_does_to_its_process_condemns_it(
+    good: IO[bytes], registry: Registry, ending: signal.Signals, blames: bool
+) -> None:
+    """Time used up and a broken process are the file's doing; a kill is when it happens again."""
+    *_, fault, end = told = await _ended_by(ending, good, registry, blames=blames)
     assert [type(one) for one in told] == [Table, Places, Fault, End]
-    assert isinstance(told[2], Fault)
-    assert told[2].code == "unsafe-file"
+    assert isinstance(fault, Fault)
+    assert fault.code == "unsafe-file"
+    assert isinstance(end, End)
+
+
+async def test_a_kill_and_a_silence_condemn_no_file_at_first(
+    good: IO[bytes], registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine out of memory kills, an overloaded one is late: the file is read once more then."""
+    monkeypatch.setattr(limited, "SILENCE", 1.0)
+    for ending in (signal.SIGKILL, signal.SIGSTOP):
+        with pytest.raises(Hindered) as hindered:
+            await _ended_by(ending, good, registry)
+        assert hindered.value.code == "reading-unavailable"
+        assert not hindered.value.passes
+
+
+async def test_a_process_that_cannot_be_started_is_no_fault_of_the_database(
+    good: IO[bytes], registry: Registry, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within a transaction too, what the machine lacks is told as what it is."""
+    monkeypatch.setattr(sys, "executable", "/no/python")
+    with pytest.raises(Hindered) as hindered:
+        async with database.reading(), reading(good, ordered(registry)):
+            pass
+    assert hindered.value.code == "reading-unavailable"
+    with pytest.raises(Hindered) as full, of_files():
+        raise OSError(errno.ENOSPC, "no room")
+    assert full.value.code == "storage-full"
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_a_service_that_is_told_to_stop_condemns_no_file(
-    registry: Registry, tmp_path: Path, told: signal.Signals
+    good: IO[bytes], registry: Registry, told: signal.Signals
 ) -> None:
     """Who stops a service asks all of its processes to end: the one that reads is its parent's."""
-    path = tmp_path / "file"
-    path.write_bytes(_GOOD())
-    async with reading(path, ordered(registry)) as read:
+    async with reading(good, ordered(registry)) as read:
         found = []
         async for frame in read.frames():
             found.append(type(frame))
@@ -123,36 +178,44 @@ async def test_a_service_that_is_told_to_stop_condemns_no_file(
 
 
 async def test_a_process_that_says_nothing_is_ended(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    good: IO[bytes], registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Silence is a fault of the file, while a parent that thinks over an answer is not late."""
+    """Silence, once more, is a fault of the file; the process does not outlive it."""
     monkeypatch.setattr(limited, "SILENCE", 1.0)
-    path = tmp_path / "file"
-    path.write_bytes(_GOOD())
-    told = []
-    async with reading(path, ordered(registry)) as read:
-        async for frame in read.frames():
-            told.append(type(frame))
-            if isinstance(frame, Places):
-                os.kill(read._process.pid, signal.SIGSTOP)
-                await read.answer(Resolved([None, None]))
-    assert told == [Table, Places, Fault, End]
+    told = await _ended_by(signal.SIGSTOP, good, registry, blames=True)
+    assert [type(one) for one in told] == [Table, Places, Fault, End]
 
 
 async def test_a_slow_answer_is_waited_for(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    good: IO[bytes], registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever reads ahead asks for the next frame while the units are still being looked up."""
     monkeypatch.setattr(limited, "SILENCE", 1.0)
-    path = tmp_path / "file"
-    path.write_bytes(_GOOD())
-    async with reading(path, ordered(registry)) as read:
+    async with reading(good, ordered(registry)) as read:
         frames = read.frames()
         assert [type(await anext(frames)) for _ in range(2)] == [Table, Places]
         coming = asyncio.ensure_future(anext(frames))
         await asyncio.sleep(1.5)
         await read.answer(Resolved([None, None]))
         assert not isinstance(await coming, Fault | End)
+
+
+async def test_a_transaction_waits_for_a_file_that_says_nothing_for_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database gives idle transactions up, and not one whose file has only bad rows."""
+    monkeypatch.setattr(ahead, "_PATIENCE", 0.05)
+
+    async def words() -> AsyncIterator[int]:
+        for number in range(40):
+            await asyncio.sleep(0.02)
+            yield number
+
+    async with database.writing() as connection:
+        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '400ms'")
+        async with ahead.read_ahead(words(), connection) as coming:
+            assert [one async for one in coming] == list(range(40))
+        assert await connection.fetchval("SELECT 1") == 1
 
 
 async def test_a_platform_without_limits_reads_nothing(
@@ -171,21 +234,20 @@ async def test_a_context_that_is_left_early_ends_the_process(
     """No process outlives its parent's interest, whatever it still has to say."""
     path = tmp_path / "file"
     path.write_bytes(text(lines(LONG, *[f"07894,2024,{COUNT},x,,,BC"] * 20_000))())
-    async with reading(path, ordered(registry)) as read:
-        async for frame in read.frames():
-            if isinstance(frame, Places):
-                break
+    with path.open("rb") as file:
+        async with reading(file, ordered(registry)) as read:
+            async for frame in read.frames():
+                if isinstance(frame, Places):
+                    break
     assert read._process.returncode == -signal.SIGKILL
 
 
 async def test_a_process_that_is_wrong_itself_blames_no_file(
-    registry: Registry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    good: IO[bytes], registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where our own code fails, the log says where, without a word of the file."""
-    path = tmp_path / "file"
-    path.write_bytes(_GOOD())
     order = ordered(registry)
-    async with reading(path, order) as read:
+    async with reading(good, order) as read:
         frames = read.frames()
         assert [type(await anext(frames)) for _ in range(2)] == [Table, Places]
         await read.answer(Resolved([]))  # as many units as there are places are due
@@ -205,6 +267,8 @@ def test_bad_rows_are_told_up_to_a_limit(
     report = read_here(content, registry, tmp_path)
     assert [one.code for one in report.faults] == ["too-many-bad-rows"]
     assert sum(map(len, report.conflicts.values())) == 3
+    assert report.faults[0].row == 3, "there it stopped"
+    assert report.end == End(2, report.rejected), "what was read up to there"
 
 
 def test_rows_places_and_cells_are_limited(

@@ -66,7 +66,7 @@ def test_every_indicator_is_known_by_its_names(headings: Headings, registry: Reg
         for name in (one.code, one.name.vi, one.name.en, f"{one.name.vi} ({one.code})"):
             assert headings.meaning(name) == Meaning(None, (index,)), name
     assert headings.meaning("Dân số") == UNKNOWN
-    assert headings.near("Ma xaa") == "ma xa"
+    assert headings.near("Ma xaa") == "Mã đơn vị"
     assert headings.near("households_internet_conected_rate") == RATE
 
 

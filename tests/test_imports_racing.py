@@ -9,20 +9,28 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
-from import_calls import counted, imported, row, table
+from import_calls import counted, row, send, table, worked_off
+from job_calls import QUEUE, change, entries, row_of
 from own_database import own
 from value_calls import COUNT, TRUTH, history, listed
+from working import work_off
 
 from app.database import Database, DatabaseFailed
-from app.domain.imports import OnConflict, turns
+from app.domain.hindrances import Hindered
+from app.domain.imports import OnConflict, conducting, turns
 from app.domain.imports.loading import Loader, Target
 from app.domain.reading.frames import Cells
 from app.domain.unit_periods import Meant, get
 from app.rules.period import read_period
+from app.rules.registry import Registry
+from app.settings import Settings
 
 settings, database, service = own("imports_racing")
 CODES = (COUNT,)
-BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = $1"
+BLOCKED = """
+SELECT count(*) FROM pg_stat_activity
+ WHERE wait_event_type = 'Lock' AND datname = current_database()
+"""
 
 
 def cells(*counts: int, source: str = "một") -> Cells:
@@ -51,11 +59,15 @@ def loader(
 
 
 async def until_blocked(database: Database) -> None:
-    """Wait until a statement waits for another transaction."""
-    async with database.reading() as connection:
-        name = await connection.fetchval("SELECT current_database()")
-        while not await connection.fetchval(BLOCKED, name):  # noqa: ASYNC110 - it is elsewhere
-            await asyncio.sleep(0.01)
+    """Wait until a statement waits for another transaction.
+
+    Each look is a transaction of its own: within one, whoever connects later is never seen.
+    """
+    blocked = 0
+    while not blocked:
+        await asyncio.sleep(0.01)
+        async with database.reading() as connection:
+            blocked = await connection.fetchval(BLOCKED)
 
 
 @pytest.mark.parametrize("on_conflict", ["new_version", "skip", "fail"])
@@ -99,21 +111,55 @@ async def _retracted(database: Database, found: Sequence[Target]) -> None:
 
 
 async def test_imports_of_one_province_take_turns(database: Database) -> None:
-    """The second one waits for the first, and gives up after its patience, to be tried again."""
+    """The second one waits for the first, and gives way after its patience, to be tried again."""
     async with database.writing() as first, database.writing() as second:
         await turns.wait_for(first, {25, 26}, 0)
         await turns.wait_for(second, {27}, 0)
-        with pytest.raises(DatabaseFailed) as failed:
+        with pytest.raises(Hindered) as hindered:
             await turns.wait_for(second, {26}, 0.1)
-        assert failed.value.code == "query-timeout"
+        assert (hindered.value.code, hindered.value.passes) == ("province-busy", True)
     async with database.writing() as third:
         await turns.wait_for(third, {25, 26, 27}, 0)
 
 
-async def test_several_imports_at_once_follow_each_other(client: httpx.AsyncClient) -> None:
-    """Of five files with the same values, sent at once, each is loaded: one after the other."""
+async def test_an_import_whose_province_is_busy_becomes_a_job_that_waits(
+    client: httpx.AsyncClient,
+    settings: Settings,
+    database: Database,
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither a request nor a worker waits for long; what passes by itself counts as no failure."""
+    monkeypatch.setattr(conducting, "_PATIENCE", 0.0)
+    async with database.writing() as first:
+        (found,) = await targets(database, "2024", "07903")
+        await turns.wait_for(first, {found.unit.province_id or 0}, 0)
+        answer = await send(client, table(row("07903", COUNT, 7)))
+        assert answer.status_code == 202, answer.text
+        await work_off(settings, database, registry)
+    id_ = answer.json()["id"]
+    left = await row_of(database, id_)
+    assert (left["state"], left["attempt"], left["deaths"]) == ("running", 1, 0)
+    (entry,) = await entries(database, id_)
+    assert entry["scheduled_at"] is not None
+    await change(database, f"UPDATE {QUEUE} SET scheduled_at = NULL")
+    report = await worked_off(client, answer, settings, database, registry)
+    assert counted(report) == {"created": 1}
+
+
+async def test_several_imports_at_once_follow_each_other(
+    client: httpx.AsyncClient, settings: Settings, database: Database, registry: Registry
+) -> None:
+    """Of five files with the same values, sent at once, each is loaded: one after the other.
+
+    A request does not wait for its turn: what cannot be loaded at once becomes a job.
+    """
     files = [table(row("07900", COUNT, number), row("07900", TRUTH, "x")) for number in range(5)]
-    reports = await asyncio.gather(*(imported(client, one) for one in files))
+    answers = await asyncio.gather(*(send(client, one) for one in files))
+    reports = [one.json() for one in answers if one.status_code == 201]
+    later = [one for one in answers if one.status_code == 202]
+    assert len(reports) + len(later) == 5
+    reports += [await worked_off(client, one, settings, database, registry) for one in later]
     told = sorted((counted(one) for one in reports), key=lambda one: one.get("superseded", 0))
     follows = {"created": 1, "superseded": 1, "unchanged": 1}
     assert told == [{"created": 2}, *[follows] * 4]

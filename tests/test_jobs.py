@@ -18,6 +18,7 @@ from working import work_off
 from app.api.problems import PROBLEMS
 from app.database import Database, DatabaseFailed
 from app.database.failures import UNAVAILABLE, NotYours
+from app.domain.hindrances import Hindered
 from app.domain.jobs import conducting
 from app.domain.jobs.beginning import begin
 from app.domain.jobs.conducting import Conductor
@@ -220,6 +221,45 @@ async def test_while_the_database_is_away_a_job_is_tried_again(bench: Bench) -> 
     await change(bench.database, f"UPDATE {QUEUE} SET scheduled_at = NULL")
     await bench.work_off(nothing)
     assert (await bench.row(id_))["state"] == "succeeded"
+
+
+async def test_what_hinders_a_job_is_tried_again_and_not_for_ever(bench: Bench) -> None:
+    """What passes by itself never counts; what fails six times in the same way ends the job."""
+    passing, lasting = (
+        Hindered("province-busy", SAID, 5, passes=True), Hindered("storage-full", SAID, 60)
+    )  # fmt: skip
+    for error, states in ((passing, ["running"] * 6), (lasting, ["running"] * 5 + ["failed"])):
+        id_ = await bench.begin()
+        for state in states:
+            with contextlib.suppress(Hindered):
+                await bench.conductor(failing(error)).conduct(id_)
+            row = await bench.row(id_)
+            assert row["state"] == state
+        assert row["deaths"] == (0 if error.passes else 6)
+        await change(bench.database, CANCELLED, id_)
+    assert msgspec.json.decode(row["problem"])["code"] == "storage-full"
+    id_ = await bench.begin()
+    await bench.work_off(failing(lasting))
+    (entry,) = await entries(bench.database, id_)
+    assert (entry["scheduled_at"] - row["ended_at"]).total_seconds() > 30
+    await change(bench.database, CANCELLED, id_)
+
+
+async def test_progress_never_falls_back(bench: Bench) -> None:
+    """What begins anew, in one attempt or in another, tells nothing before it is further on."""
+
+    async def work(running: Running) -> None:
+        for done in (5, 3):
+            await running.tell(done, 9)
+        async with running.database.writing() as connection:
+            await running.mark(connection, 4)
+        raise Hindered("province-busy", SAID, 5, passes=True)
+
+    id_ = await bench.begin()
+    await bench.work_off(work)
+    row = await bench.row(id_)
+    assert (row["done"], row["total"]) == (5, 9)
+    await change(bench.database, CANCELLED, id_)
 
 
 # --- the fence -----------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Faults of the database while clients call: an answer for everyone, and a way back by itself.
 
-Rounds of every drill: environment variable NTM_DRILLS (2 when it is not set; 30 by hand).
+Rounds of every drill: environment variable NTM_DRILLS (1 when it is not set; 30 by hand).
 """
 
 from __future__ import annotations

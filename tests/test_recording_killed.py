@@ -1,6 +1,6 @@
 """A service that is killed while it records: every act of recording is whole, or never was.
 
-Rounds of every drill: environment variable NTM_DRILLS (2 when it is not set; 30 by hand).
+Rounds of every drill: environment variable NTM_DRILLS (1 when it is not set; 30 by hand).
 """
 
 from __future__ import annotations

@@ -75,7 +75,8 @@ NEEDED_COLUMNS = {
     ("recording", "position"),
     ("register", "revision"),
     *(("value_import", column) for column in (
-        "dry_run", "ended_at", "headers", "job_id", "mode", "on_conflict", "report", "state",
+        "dry_run", "ended_at", "freed_at", "headers", "job_id", "mode", "on_conflict", "report",
+        "state",
     )),
 }  # fmt: skip
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")

@@ -24,7 +24,8 @@ from template_files import (
     saved,
 )
 
-from app.domain.templates import DATA, HEADER_ROW, IDENTITY
+from app.domain.own_files import IDENTITY_SHEET
+from app.domain.templates import DATA, HEADER_ROW
 from app.domain.templates.workbook import written
 from app.rules.registry import Registry
 
@@ -192,7 +193,7 @@ async def test_without_its_identity_it_is_still_a_table(
 ) -> None:
     """Copied into a workbook of one's own it needs the period, and is read by its headings."""
     book, wanted = filled(written(form(registry)), registry)
-    del book[IDENTITY]
+    del book[IDENTITY_SHEET]
     answer = await client.post(IMPORTS, content=saved(book), headers=BINARY)
     assert problem_code(answer) == "missing-column"
     report = await sent(client, saved(book), period="2024")

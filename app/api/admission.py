@@ -21,6 +21,7 @@ _OVERLOADED: Final = Text(
     "the service is overloaded; try again in a few seconds",
 )
 _RETRY: Final = {"retry-after": "1"}
+_PAUSE: Final = 0.1  # seconds until somebody who may wait longer asks again
 
 
 class Admission:
@@ -35,7 +36,8 @@ class Admission:
             await self.app(scope, receive, send)
         elif await self._gate.enter():
             place = _Place(self._gate, receive, send)
-            scope.setdefault("state", {})["make_room"] = place.make_room
+            known = scope.setdefault("state", {})
+            known["make_room"], known["wait_longer"] = place.make_room, place.wait_longer
             try:
                 await self.app(scope, place.receive, place.send)
             finally:
@@ -51,6 +53,7 @@ class _Place:
         self._gate, self._receive, self._send = gate, receive, send
         self._held, self._whole = True, False
         self._until: float | None = None
+        self._longer = 0.0
 
     def leave(self) -> None:
         """Give the place back; once is enough."""
@@ -62,6 +65,10 @@ class _Place:
         """Give the place back for good: what follows takes long, and reads no body."""
         self._whole = True
         self.leave()
+
+    def wait_longer(self, seconds: float) -> None:
+        """Let the request wait so long for its place again: its body is too large to send twice."""
+        self._longer = seconds
 
     async def receive(self) -> Message:
         """Receive a part of the body; who lets us wait for it makes room for others meanwhile."""
@@ -79,10 +86,18 @@ class _Place:
             return message
         self._whole = not message.get("more_body", False)
         if self._whole and not self._held:
-            if not await self._gate.enter():
+            if not await self._entered_again():
                 raise Problem("overloaded", _OVERLOADED, headers=_RETRY)
             self._held = True
         return message
+
+    async def _entered_again(self) -> bool:
+        until = asyncio.get_running_loop().time() + self._longer
+        while not await self._gate.enter():
+            if asyncio.get_running_loop().time() >= until:
+                return False
+            await asyncio.sleep(_PAUSE)
+        return True
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer; the work is done when it begins."""

@@ -43,6 +43,12 @@ def created(value: Any, language: str, location: str | None = None, status: int 
     return Response(body, status, headers, "application/json")
 
 
+def holds(request: Request, tag: str) -> bool:
+    """Tell whether the caller holds the answer with this entity tag already."""
+    sent = request.headers.get("if-none-match", "").split(",")
+    return not {one.strip().removeprefix("W/") for one in sent}.isdisjoint({tag, "*"})
+
+
 def answer(
     request: Request,
     value: Any,
@@ -57,10 +63,6 @@ def answer(
     body = value if isinstance(value, bytes) else json_bytes(value)
     tag = tag_of(body, value)
     sent = manners(language) | {"etag": tag, "cache-control": "no-cache"} | dict(headers or {})
-    known = [
-        one.strip().removeprefix("W/")
-        for one in request.headers.get("if-none-match", "").split(",")
-    ]
-    if tag in known or "*" in known:
+    if holds(request, tag):
         return Response(status_code=304, headers=sent)
     return Response(body, 200, sent, media_type)

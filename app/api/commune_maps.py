@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import asyncpg
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
 from app.api import downloads
 from app.api.answers import answer
@@ -16,6 +16,7 @@ from app.api.deps import Data, Reader, Rules
 from app.api.download_shapes import CsvAnswer, CsvText, HeadingsInQuery
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
+from app.api.map_shapes import FeatureCollection, GeoJson
 from app.api.moments import PeriodInQuery
 from app.api.problems import refusal
 from app.api.shapes import today
@@ -35,37 +36,19 @@ from app.rules.registry import Registry
 
 router = APIRouter(prefix="/v1/communes", tags=["communes"], route_class=StrictRoute)
 
+RulesetOnMap = Annotated[
+    str | None, Query(max_length=120, description="With `period`: verdicts by this ruleset alone.")
+]
+IndicatorsOnMap = Annotated[
+    str | None,
+    Query(
+        max_length=4_000,
+        description="With `period`: values of these indicators alone, codes separated by commas, "
+        "each once, at most 50.",
+    ),
+]
 _MOST_INDICATORS: Final = 50  # named in one request
 _MOST_LOOKED_UP: Final = 50_000  # values, or verdicts, of one map: it is made in memory
-
-
-class GeoJson(JSONResponse):
-    """An answer in GeoJSON."""
-
-    media_type = "application/geo+json"
-
-
-class Geometry(BaseModel):
-    """A GeoJSON point: longitude, latitude."""
-
-    type: Literal["Point"]
-    coordinates: list[float]
-
-
-class Feature(BaseModel):
-    """A commune on a map."""
-
-    type: Literal["Feature"]
-    id: str
-    geometry: Geometry | None
-    properties: dict[str, Any]
-
-
-class FeatureCollection(BaseModel):
-    """Communes on a map (RFC 7946)."""
-
-    type: Literal["FeatureCollection"]
-    features: list[Feature]
 
 
 @router.get(
@@ -85,18 +68,8 @@ async def map_communes(
     under: Under = None,
     on: On = None,
     period: PeriodInQuery = None,
-    ruleset: Annotated[
-        str | None,
-        Query(max_length=120, description="With `period`: verdicts by this ruleset alone."),
-    ] = None,
-    indicator: Annotated[
-        str | None,
-        Query(
-            max_length=4_000,
-            description="With `period`: values of these indicators alone, codes separated by "
-            "commas, at most 50.",
-        ),
-    ] = None,
+    ruleset: RulesetOnMap = None,
+    indicator: IndicatorsOnMap = None,
 ) -> Response:
     """Read every commune of a day, or those under a unit, as GeoJSON points.
 
@@ -111,13 +84,14 @@ async def map_communes(
         above = await unit_lookup.get(connection, under, day, "/under") if under else None
         found = await unit_listing.page(connection, Wanted(day, "commune", under=above))
         units = [unit for unit, _ in found]
-        body = unit_listing.on_map(units)
+        body = await asyncio.to_thread(unit_listing.on_map, units)
         if asked is not None:
             _check_size(asked, len(units))
             told = await commune_map.told(connection, caller, rules.indicators, asked, units)
     if asked is not None:
         for unit, feature in zip(units, body["features"], strict=True):
             feature["properties"] |= told.properties[unit.id]
+        body |= commune_map.legend(rules.indicators, asked, told)
         await counting.count(data, caller, VALUES, told.values)
         await counting.count(data, caller, EVALUATIONS, told.evaluations)
     return answer(request, body, language, media_type=GeoJson.media_type)
@@ -210,11 +184,23 @@ def _wrong_indicators(rules: Registry, codes: Sequence[str] | None) -> list[Comp
         return [Complaint("/indicator", "out-of-range", _TOO_MANY_NAMED)]
     unknown = [code for code in codes if code not in rules.indicators]
     found = [Complaint("/indicator", "unknown-indicator", no_indicator(code)) for code in unknown]
-    return found or [
-        Complaint("/indicator", "not-a-fact", _no_fact(code))
-        for code in codes
-        if rules.indicators[code].validity is None
-    ]
+    return (
+        found
+        or [
+            Complaint("/indicator", "not-a-fact", _no_fact(code))
+            for code in codes
+            if rules.indicators[code].validity is None
+        ]
+        or [
+            Complaint("/indicator", "duplicate-member", _twice(code))
+            for code, times in Counter(codes).items()
+            if times > 1
+        ]
+    )
+
+
+def _twice(code: str) -> Text:
+    return Text(f"{code} được nêu hai lần; chỉ nêu một lần", f"{code} is given twice; give it once")
 
 
 def _no_fact(code: str) -> Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated
 
 import asyncpg
@@ -24,6 +24,8 @@ from app.domain.ruleset_snapshots import Snapshots
 from app.domain.territory import Caller, Territories
 from app.rules.errors import Text
 from app.rules.registry import Registry
+
+Begin = Callable[[], Awaitable[asyncpg.Connection]]
 
 TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address
 _scheme = OAuth2(
@@ -110,6 +112,12 @@ async def writer(request: Request) -> asyncpg.Connection:
     return await work.connection()
 
 
+async def beginning(request: Request) -> Begin:
+    """Return what begins the one transaction of a request, where there is work to do before."""
+    work: Work = request.state.work
+    return work.connection
+
+
 Reader = Annotated[Caller, Security(caller, scopes=["read"])]
 Recorder = Annotated[Caller, Security(caller, scopes=["values:write"])]
 Administrator = Annotated[Caller, Security(caller, scopes=["clients:admin"])]
@@ -118,6 +126,7 @@ Kept = Annotated[Snapshots, Depends(snapshots)]
 Data = Annotated[Database, Depends(database)]
 Transaction = Annotated[AsyncSession, Depends(transaction)]
 Writer = Annotated[asyncpg.Connection, Depends(writer)]
+LateWriter = Annotated[Begin, Depends(beginning)]
 
 
 def _nobody(*, given: bool) -> Problem:

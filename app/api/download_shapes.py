@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import RootModel
 
 from app.domain.exports import Headings
+from app.domain.own_files import XLSX
 
 HeadingsInQuery = Annotated[
     Headings, Query(description="Column headings: names of fields (en), or Vietnamese (vi).")
@@ -42,4 +43,4 @@ class NdjsonAnswer(JSONResponse):
 class XlsxAnswer(JSONResponse):
     """An answer that is a workbook."""
 
-    media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    media_type = XLSX

@@ -9,14 +9,8 @@ not read is cut.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import (
-    AbstractAsyncContextManager,
-    AsyncExitStack,
-    aclosing,
-    asynccontextmanager,
-    contextmanager,
-)
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, Final, Protocol
 
 import asyncpg
@@ -26,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.api.answers import manners
 from app.api.download_shapes import CsvAnswer, NdjsonAnswer, XlsxAnswer
+from app.api.places import Places
 from app.api.problems import Problem, refusal
 from app.domain.exports.csv_file import CsvFile
 from app.domain.exports.ndjson_file import NdjsonFile
@@ -38,6 +33,7 @@ from app.rules.errors import Text
 Pages = AsyncGenerator[Sequence[Any], None]
 
 _AT_ONCE: Final = 2  # of one process; each has a connection to the database of its own
+_SOON: Final = 5  # seconds until it is worth asking again
 _LONGEST: Final = 1_800.0  # seconds, from the request to the last byte
 _TAKING: Final = 9.0  # seconds a reader may take for one part; the database waits for ten
 
@@ -69,22 +65,11 @@ class Cut(Exception):
     """A download that had begun cannot go on."""
 
 
-class Downloads:
-    """How many exports run in this process; there is room for two."""
+class Downloads(Places):
+    """The exports that run in this process; one client always leaves a place to others."""
 
     def __init__(self, at_once: int = _AT_ONCE) -> None:
-        self.running, self._at_once = 0, at_once
-
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Take a place for as long as the block lasts; 503 `overloaded` when there is none."""
-        if self.running >= self._at_once:
-            raise Problem("overloaded", _BUSY, headers={"retry-after": "5"})
-        self.running += 1
-        try:
-            yield
-        finally:
-            self.running -= 1
+        super().__init__(at_once, at_once - 1, _BUSY, _ENOUGH, _SOON)
 
 
 class Download(StreamingResponse):
@@ -157,7 +142,7 @@ async def _streamed(
 ) -> Response:
     until = asyncio.get_running_loop().time() + _LONGEST
     async with _in_time(until), AsyncExitStack() as opened:
-        opened.enter_context(_downloads(request).place())
+        opened.enter_context(_downloads(request).place(caller.client_id))
         connection = await opened.enter_async_context(_one_state(request, caller))
         file = write(await rows.prepare(connection))
         parts = _parts(file, rows.pages(connection))
@@ -184,7 +169,7 @@ async def workbook(
     """
     until = asyncio.get_running_loop().time() + _LONGEST
     async with _in_time(until), AsyncExitStack() as opened:
-        opened.enter_context(_downloads(request).place())
+        opened.enter_context(_downloads(request).place(caller.client_id))
         async with _one_state(request, caller) as connection:
             file = XlsxFile(await rows.prepare(connection))
             opened.callback(file.discard)
@@ -237,6 +222,10 @@ def _headers(language: str, name: str, media: str) -> dict[str, str]:
     }
 
 
+_ENOUGH: Final = Text(
+    "bạn đang tải một tệp khác; hãy chờ tải xong rồi gọi lại",
+    "you are downloading another file; ask again when it has ended",
+)
 _BUSY: Final = Text(
     "đang có nhiều lượt tải tệp; hãy thử lại sau ít giây",
     "several files are being downloaded; try again in a few seconds",

@@ -19,6 +19,7 @@ from app.api.invalid import complaints
 from app.api.language import preferred
 from app.api.problems import PROBLEMS, Problem, refusal
 from app.database.failures import UNAVAILABLE, DatabaseFailed, NotYours
+from app.domain.hindrances import Hindered
 from app.domain.kept_answers import IN_PROGRESS
 from app.domain.refusals import (
     Absent,
@@ -64,6 +65,7 @@ _DESCRIPTIONS = {
     404: "Not found",
     408: "The body did not arrive in time",
     409: "It contradicts what is on record",
+    410: "It was kept for some time, and is kept no longer",
     412: "It has changed since it was read",
     413: "The body is too large",
     415: "The body is of another media type",
@@ -71,7 +73,7 @@ _DESCRIPTIONS = {
     422: "Something in the request is wrong; every fault is listed with its place",
     429: "The client sent too many requests; try again after `Retry-After` seconds",
     500: "The service failed",
-    503: "The database does not answer or the service is overloaded; try again",
+    503: "The database does not answer or the service cannot do it now; try again",
     507: "There is no room for the file",
 }
 
@@ -97,6 +99,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Conflict, _single)
     app.add_exception_handler(Forbidden, _single)
     app.add_exception_handler(DatabaseFailed, _database_failed)
+    app.add_exception_handler(Hindered, _hindered)
     app.add_exception_handler(NotYours, _not_yours)
     app.add_exception_handler(CheckFailed, _check_failed)
     app.add_exception_handler(Exception, _unexpected)
@@ -172,6 +175,13 @@ async def _database_failed(request: Request, error: Exception) -> Response:
     if code not in PROBLEMS:  # what is wrong with it concerns the operator alone
         code, text = UNAVAILABLE
     return render(request, Problem(code, text, headers={"retry-after": "2"}))
+
+
+async def _hindered(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Hindered)
+    _log.error("hindered: %s", error.code)
+    retry = {"retry-after": str(error.seconds)}
+    return render(request, Problem(error.code, error.text, headers=retry))
 
 
 async def _not_yours(request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ import asyncpg
 from fastapi import APIRouter, Response
 
 from app.api.answers import json_bytes, manners
-from app.api.deps import Reader, Rules, Writer
+from app.api.deps import LateWriter, Reader, Rules
 from app.api.errors import problem_responses
 from app.api.impact_shapes import ImpactIn, ImpactShape
 from app.api.job_shapes import JobShape, accepted
@@ -51,7 +51,7 @@ _JOB: Final[dict[int | str, dict[str, Any]]] = {
 async def weigh(
     caller: Reader,
     rules: Rules,
-    connection: Writer,
+    begin: LateWriter,
     language: InLanguage,
     body: ImpactIn,
     _: IdempotencyKey = None,
@@ -62,6 +62,7 @@ async def weigh(
     the same answer.
     """
     before, after = await _rulesets(rules, body)
+    connection = await begin()  # a candidate is checked without one: that may take its time
     question = await _question(connection, caller, body, before, after)
     found = await concerned(connection, question)
     if len(found.units) > MOST_AT_ONCE:

@@ -82,6 +82,9 @@ class ImportInShort(BaseModel):
     job: int | None
     created_at: datetime.datetime
     ended_at: datetime.datetime | None
+    freed_at: datetime.datetime | None = Field(
+        description="Since when the file and its refused rows are kept no longer."
+    )
     by: str
 
 
@@ -144,11 +147,12 @@ def shown(stored: Stored, *, whole: bool = True) -> dict[str, Any]:
         "counts": counts,
         **found,
         "rejected": f"/v1/imports/{stored.id}/rejected.csv"
-        if counts and counts["rejected"]
+        if counts and counts["rejected"] and stored.freed_at is None
         else None,
         "job": stored.job_id,
         "created_at": stored.created_at,
         "ended_at": stored.ended_at,
+        "freed_at": stored.freed_at,
         "by": stored.client,
     }
 

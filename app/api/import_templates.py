@@ -7,13 +7,14 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from app.api.answers import manners
+from app.api.answers import holds, manners
 from app.api.deps import Data, Reader, Rules
 from app.api.errors import problem_responses
 from app.api.moments import PeriodWanted
 from app.api.shapes import Day
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import Place
+from app.domain.own_files import XLSX
 from app.domain.templates import LOCALE
 from app.domain.templates.gathering import gather, ruleset_named
 from app.domain.templates.workbook import written
@@ -21,7 +22,6 @@ from app.domain.unit_periods import Meant
 
 router = APIRouter(prefix="/v1/import-templates", tags=["imports"], route_class=StrictRoute)
 
-XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FILE: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "A workbook to fill in and to import",
@@ -48,7 +48,10 @@ async def read_template(
     period: PeriodWanted,
     on: Annotated[
         Day | None,
-        Query(description="Day of which the units are listed; default: the period's last day."),
+        Query(
+            description="Day of which the units are listed; default: the period's last day. Needed "
+            "where the code of `under` means two units in the period."
+        ),
     ] = None,
 ) -> Response:
     """Get a workbook for the values that a ruleset reads, with a row for each unit in its scope.
@@ -64,14 +67,7 @@ async def read_template(
         "cache-control": "no-cache",
         "content-disposition": f'attachment; filename="{form.file_name}"',
     }
-    if _held(request, headers["etag"]):
+    if holds(request, headers["etag"]):  # then it need not be made
         return Response(status_code=304, headers=headers)
     content = await asyncio.to_thread(written, form)
     return Response(content, 200, headers, XLSX)
-
-
-def _held(request: Request, tag: str) -> bool:
-    """Tell whether the caller holds this workbook already: then it need not be made."""
-    sent = request.headers.get("if-none-match", "").split(",")
-    known = {one.strip().removeprefix("W/") for one in sent}
-    return bool(known & {tag, "*"})

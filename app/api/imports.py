@@ -188,7 +188,7 @@ async def read_import(
     "/{id:number}/rejected.csv",
     summary="Read the refused rows of an import",
     response_class=StreamingResponse,
-    responses=problem_responses(404, 422)
+    responses=problem_responses(404, 410, 422)
     | {
         200: {
             "description": "The rows as they were sent, and a column `reason`",
@@ -202,6 +202,7 @@ async def read_rejected(
     """Read the refused rows as CSV, with their own columns and the reason: mend, and send again."""
     async with data.reading() as connection:
         stored = await storing.get(connection, caller, id)
+    rejecting.check(stored)
     headers = manners(language) | {
         "content-disposition": f'attachment; filename="rejected-{id}.csv"',
         "cache-control": "no-cache",
@@ -248,7 +249,8 @@ def _refusal(stored: Stored) -> Problem:
             "unsafe-file" if fault == "unsafe-file" else "invalid-file", detail, complaints
         )
     count = report["counts"]["rejected"]
-    return Problem("invalid-rows", _NOTHING_LOADED.format(count=count, id=stored.id), complaints)
+    advice = _STILL_CHECKED if stored.state == CHECKED else _NOTHING_LOADED
+    return Problem("invalid-rows", advice.format(count=count, id=stored.id), complaints)
 
 
 _NOTHING_LOADED: Final = Text(
@@ -257,4 +259,12 @@ _NOTHING_LOADED: Final = Text(
     "{count} values are refused, none was loaded; fetch the bad rows from "
     "/v1/imports/{id}/rejected.csv, mend them and send the whole file again, or add mode=partial "
     "to load the good ones",
+)
+_STILL_CHECKED: Final = Text(
+    "{count} số liệu bị từ chối, không nạp số liệu nào; hãy nạp phần tốt bằng "
+    "POST /v1/imports/{id}/commit?mode=partial, hoặc tải các dòng lỗi tại "
+    "/v1/imports/{id}/rejected.csv, sửa rồi gửi lại cả tệp",
+    "{count} values are refused, none was loaded; load the good ones by "
+    "POST /v1/imports/{id}/commit?mode=partial, or fetch the bad rows from "
+    "/v1/imports/{id}/rejected.csv, mend them and send the whole file again",
 )

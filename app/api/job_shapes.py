@@ -35,23 +35,27 @@ class JobErrorShape(BaseModel):
     message: SaidShape
 
 
-class JobProblemShape(BaseModel):
-    """Why a job failed."""
+class JobProblemInShort(BaseModel):
+    """Why a job failed, in short."""
 
     code: str
     detail: SaidShape
+
+
+class JobProblemShape(JobProblemInShort):
+    """Why a job failed, and everything that is wrong."""
+
     errors: list[JobErrorShape]
 
 
-class JobShape(BaseModel):
+class JobInShort(BaseModel):
     """A job: work that takes longer than a request; `attempts` counts how often it was taken up."""
 
     id: int
     kind: str
     state: State
     progress: ProgressShape
-    result: dict[str, Any] | None
-    problem: JobProblemShape | None
+    problem: JobProblemInShort | None
     created_by: str
     created_at: datetime.datetime
     started_at: datetime.datetime | None
@@ -59,10 +63,17 @@ class JobShape(BaseModel):
     attempts: int
 
 
-class JobPage(BaseModel):
-    """One page of jobs."""
+class JobShape(JobInShort):
+    """A job with its result, once it has one."""
 
-    items: list[JobShape]
+    problem: JobProblemShape | None
+    result: dict[str, Any] | None
+
+
+class JobPage(BaseModel):
+    """One page of jobs, without their results."""
+
+    items: list[JobInShort]
     next: str | None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -16,7 +17,7 @@ from app.api.job_shapes import JobPage, JobShape
 from app.api.language import InLanguage
 from app.api.numbers import RecordInPath
 from app.api.paging import LONG, Cursor, Limit, cut, links, read_number
-from app.api.streams import Streams
+from app.api.streams import EVENTS, EventStream, Streams
 from app.api.strict import StrictRoute
 from app.api.work import IdempotencyKey
 from app.database import Database, DatabaseFailed
@@ -31,13 +32,12 @@ KindInQuery = Annotated[
     Query(pattern="^[a-z]+(_[a-z]+)*$", max_length=60, description="Of this kind: `import`, …"),
 ]
 StateInQuery = Annotated[State | None, Query(description="In this state.")]
-_EVENTS: Final = "text/event-stream"
 _FOLLOWED: Final = 300.0  # seconds until a stream ends; whoever follows comes back by itself
 _SILENT: Final = 15.0  # seconds without an event until a comment shows that the stream lives
 # How long a stream has been open, and from then on how often it looks, in seconds.
 _LOOKS: Final = ((0.0, 0.5), (15.0, 1.0), (60.0, 2.0))
 _STREAMED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "Events", "content": {_EVENTS: {"schema": {"type": "string"}}}}
+    200: {"description": "Events", "content": {EVENTS: {"schema": {"type": "string"}}}}
 }
 
 
@@ -52,13 +52,16 @@ async def list_jobs(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """List one's own jobs and those of the clients in one's territory, the newest first."""
+    """List one's own jobs and those of the clients in one's territory, the newest first.
+
+    What came of each, and everything that is wrong with one that failed, is in `/v1/jobs/{id}`.
+    """
     filters = {"list": "jobs", "kind": kind, "state": state}
     after = read_number(cursor, filters, LONG)
     async with data.reading() as connection:
         found = await listing.page(connection, caller, Wanted(kind, state), limit + 1, after)
     some, following = cut(found, lambda one: [str(one["id"])], limit, filters)
-    body = {"items": [shown(one) for one in some], "next": following}
+    body = {"items": [shown(one, whole=False) for one in some], "next": following}
     return answer(request, body, language, links(request, following))
 
 
@@ -110,14 +113,15 @@ async def follow_job(
     is missed by coming back. A stream ends after five minutes: come back then.
     """
     streams: Streams = request.app.state.streams
-    streams.check_room()
-    async with data.reading() as connection:
-        row = await listing.get(connection, caller, id)
-    headers = manners(language) | {"cache-control": "no-store", "x-accel-buffering": "no"}
-    if request.scope.get("head_only"):
-        return StreamingResponse(iter(()), headers=headers, media_type=_EVENTS)
-    events = _events(streams, data, caller, shown(row))
-    return StreamingResponse(events, headers=headers, media_type=_EVENTS)
+    with ExitStack() as opened:
+        opened.enter_context(streams.place(caller.client_id))
+        async with data.reading() as connection:
+            row = await listing.get(connection, caller, id)
+        headers = manners(language) | {"cache-control": "no-store", "x-accel-buffering": "no"}
+        if request.scope.get("head_only"):
+            return StreamingResponse(iter(()), headers=headers, media_type=EVENTS)
+        events = _events(streams, data, caller, shown(row))
+        return EventStream(opened.pop_all(), events, headers)
 
 
 async def _events(
@@ -125,22 +129,21 @@ async def _events(
 ) -> AsyncIterator[bytes]:
     """Yield a job whenever it has changed; between two looks nothing is held."""
     began = spoke = time.monotonic()
-    with streams.entered():
-        yield b"retry: 2000\n\n" + _event("progress", job)
-        while job["state"] not in ENDED:
-            now = time.monotonic()
-            if now - began >= _FOLLOWED or not await streams.pause(_pause(now - began)):
-                return
-            found = await _look(data, caller, job)
-            if found is None:
-                return
-            if found != job:
-                job, spoke = found, time.monotonic()
-                yield _event("progress", job)
-            elif time.monotonic() - spoke >= _SILENT:
-                spoke = time.monotonic()
-                yield b": still there\n\n"
-        yield _event("end", job)
+    yield b"retry: 2000\n\n" + _event("progress", job)
+    while job["state"] not in ENDED:
+        now = time.monotonic()
+        if now - began >= _FOLLOWED or not await streams.pause(_pause(now - began)):
+            return
+        found = await _look(data, caller, job)
+        if found is None:
+            return
+        if found != job:
+            job, spoke = found, time.monotonic()
+            yield _event("progress", job)
+        elif time.monotonic() - spoke >= _SILENT:
+            spoke = time.monotonic()
+            yield b": still there\n\n"
+    yield _event("end", job)
 
 
 async def _look(data: Database, caller: Caller, job: dict[str, Any]) -> dict[str, Any] | None:

@@ -64,9 +64,14 @@ PROBLEMS: Final[Mapping[str, tuple[int, Text]]] = {
         Text("Lần nhập không ở trạng thái đã kiểm tra", "The import is not one that was checked"),
     ),
     "job-ended": (409, Text("Công việc đã kết thúc", "The job has ended")),
+    "import-freed": (409, Text("Tệp đã hết hạn lưu", "The file is kept no longer")),
     "idempotency-in-progress": (
         409,
         Text("Yêu cầu trước đang được xử lý", "The first request is still under way"),
+    ),
+    "refused-rows-freed": (
+        410,
+        Text("Các dòng bị từ chối đã hết hạn lưu", "The refused rows are kept no longer"),
     ),
     "precondition-failed": (412, Text("Dữ liệu đã thay đổi", "It has changed meanwhile")),
     "payload-too-large": (413, Text("Nội dung quá lớn", "The body is too large")),
@@ -142,6 +147,14 @@ PROBLEMS: Final[Mapping[str, tuple[int, Text]]] = {
         Text("Cơ sở dữ liệu tạm thời không trả lời", "The database does not answer"),
     ),
     "query-timeout": (503, Text("Câu hỏi quá lâu", "The query took too long")),
+    "province-busy": (
+        503,
+        Text("Đang nạp số liệu khác của tỉnh", "Other values of the province are being loaded"),
+    ),
+    "reading-unavailable": (
+        503,
+        Text("Tạm thời không đọc được tệp", "Files cannot be read at the moment"),
+    ),
     "overloaded": (503, Text("Dịch vụ quá tải", "The service is overloaded")),
     "storage-full": (507, Text("Hết chỗ lưu tệp", "There is no room for the file")),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import unicodedata
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
@@ -40,10 +41,10 @@ Day = Annotated[
 
 
 def one_line(value: Any) -> Any:
-    """Return text with its white space folded; refuse what cannot be seen."""
+    """Return text in NFC with its white space folded; refuse what cannot be seen."""
     if not isinstance(value, str):
         return value
-    line = " ".join(value.split())
+    line = " ".join(unicodedata.normalize("NFC", value).split())
     if not line.isprintable():
         raise PydanticCustomError("text_unprintable", "printable characters")
     return line

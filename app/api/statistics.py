@@ -32,6 +32,9 @@ from app.domain.territory import EVALUATIONS, VALUES
 from app.rules.period import Period
 from app.rules.registry import Entry
 
+IndicatorAsked = Annotated[
+    str | None, Query(max_length=120, description="Code of an indicator; or a ruleset.")
+]
 router = APIRouter(prefix="/v1/statistics", tags=["statistics"], route_class=StrictRoute)
 
 
@@ -75,7 +78,7 @@ async def count_outcomes(
     async with data.reading() as connection:
         found = await outcomes.cells(connection, rules, sight, wanted)
         shown, following = page(found, lambda one: one.key, limit, cursor, filters)
-        items, read = await outcomes.count(connection, shown, wanted)
+        items, read = await outcomes.count(connection, sight, shown, wanted)
     await counting.count(data, caller, EVALUATIONS, read)
     return _answered(request, items, following, language)
 
@@ -140,9 +143,7 @@ async def count_series(
     language: InLanguage,
     first: Annotated[PeriodIn, Query(alias="from", description="The first period.")],
     last: Annotated[PeriodIn, Query(alias="to", description="The last one, of the same kind.")],
-    indicator: Annotated[
-        str | None, Query(max_length=120, description="Code of an indicator; or a ruleset.")
-    ] = None,
+    indicator: IndicatorAsked = None,
     ruleset: RulesetAsked = None,
     criterion: CriterionAsked = None,
     under: Below = None,
@@ -172,7 +173,7 @@ async def count_series(
         found = await series.cells(connection, sight, wanted)
         shown, following = page(found, lambda one: one.order, limit, cursor, filters)
         points, read = (
-            await verdicts.verdicts(connection, shown, wanted, of)
+            await verdicts.verdicts(connection, sight, shown, wanted, of)
             if isinstance(of, Entry)
             else await sums.sums(connection, sight, shown, wanted, of)
         )

@@ -1,16 +1,25 @@
-"""Answers that go on: how many at once, and that a service which stops does not wait for them."""
+"""Answers that go on: how many at once, and that a service which stops does not wait for them.
+
+A place is taken before anything is read, and given back when the answer ends, however it ends.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-from app.api.problems import Problem
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from app.api.places import Places
 from app.rules.errors import Text
 
+EVENTS: Final = "text/event-stream"
 _MOST: Final = 100
+_OF_ONE: Final = 20  # of one client
+_SOON: Final = 30  # seconds
 _FULL: Final = Text(
     "đang có quá nhiều kết nối theo dõi; hãy thử lại sau ít phút, hoặc hỏi lại định kỳ tại "
     "/v1/jobs/{id}",
@@ -19,26 +28,20 @@ _FULL: Final = Text(
 )
 
 
-class Streams:
+_ENOUGH: Final = Text(
+    f"bạn đang theo dõi {_OF_ONE} công việc cùng lúc; hãy đóng bớt kết nối, hoặc hỏi lại định kỳ "
+    "tại /v1/jobs/{id}",
+    f"you follow {_OF_ONE} jobs at once; close some of the connections, or ask /v1/jobs/{{id}} "
+    "now and then",
+)
+
+
+class Streams(Places):
     """The answers of a process that go on until something ends."""
 
-    def __init__(self, most: int = _MOST) -> None:
-        self._most, self.open = most, 0
+    def __init__(self, most: int = _MOST, of_one: int = _OF_ONE) -> None:
+        super().__init__(most, of_one, _FULL, _ENOUGH, _SOON)
         self._closing = asyncio.Event()
-
-    def check_room(self) -> None:
-        """Raise Problem when there are as many as there may be."""
-        if self.open >= self._most:
-            raise Problem("overloaded", _FULL, headers={"retry-after": "30"})
-
-    @contextlib.contextmanager
-    def entered(self) -> Iterator[None]:
-        """Count one for the length of a block."""
-        self.open += 1
-        try:
-            yield
-        finally:
-            self.open -= 1
 
     def close(self) -> None:
         """End them all: the service stops."""
@@ -49,3 +52,21 @@ class Streams:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), seconds)
         return not self._closing.is_set()
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events; `opened` ends with them, however they end."""
+
+    def __init__(
+        self,
+        opened: contextlib.ExitStack,
+        events: AsyncIterator[bytes],
+        headers: Mapping[str, str],
+    ) -> None:
+        super().__init__(events, 200, headers, EVENTS)
+        self._opened = opened
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events while somebody takes them."""
+        with self._opened:
+            await super().__call__(scope, receive, send)

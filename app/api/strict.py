@@ -16,7 +16,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.deps import caller, let_in, transaction, writer
+from app.api.deps import beginning, caller, let_in, transaction, writer
 from app.api.problems import Problem, refusal
 from app.api.work import KEY, worked
 from app.domain.refusals import Complaint, Refused, pointer
@@ -113,7 +113,8 @@ class StrictRoute(APIRoute):
         field = self.body_field
         takes_body, needs_body = field is not None, field and field.field_info.is_required()
         scopes = _wanted_scopes(self.dependant)
-        works = any(one.call in (transaction, writer) for one in _all_below(self.dependant))
+        ways = (transaction, writer, beginning)
+        works = any(one.call in ways for one in _all_below(self.dependant))
         keyed = KEY in {field.alias for field in self.dependant.header_params}
 
         async def strict_handle(request: Request) -> Response:

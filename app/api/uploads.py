@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import tempfile
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import Request
@@ -15,7 +12,9 @@ from fastapi import Request
 from app.api.problems import Problem, refusal
 from app.api.strict import StrictRequest, StrictRoute, has_body
 from app.api.work import BODY_DIGEST
-from app.domain.imports.storing import Upload
+from app.domain.hindrances import of_files
+from app.domain.imports.storing import Upload, spool
+from app.domain.own_files import XLSX
 from app.domain.reading import container
 from app.domain.refusals import Complaint
 from app.rules.errors import Text
@@ -27,7 +26,7 @@ MEDIA: Final[Mapping[str, str | None]] = {
     "text/tab-separated-values": container.TSV,
     "application/x-ndjson": container.NDJSON,
     "application/gzip": container.GZIP,
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": container.XLSX,
+    XLSX: container.XLSX,
     "application/vnd.ms-excel": container.XLS,
     UNDECLARED: None,
 }
@@ -35,8 +34,8 @@ BODY: Final[dict[str, Any]] = {
     "required": True,
     "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA},
 }
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UPLOAD: Final = "upload"
+_PATIENCE: Final = 10.0  # seconds that whoever has sent a file waits for a place to be served
 
 
 class UploadRoute(StrictRoute):
@@ -49,31 +48,33 @@ class UploadRoute(StrictRoute):
 
 def upload_of(request: Request, name: str | None) -> Upload:
     """Return the file of a request, under the name that its sender gives it."""
-    path, size, digest, media = getattr(request.state, _UPLOAD)
-    return Upload(path, size, digest, name, media)
+    file, size, digest, media = getattr(request.state, _UPLOAD)
+    return Upload(file, size, digest, name, media)
 
 
 @asynccontextmanager
 async def _spooled(request: StrictRequest, media: str | None) -> AsyncIterator[None]:
-    """Write the body to a file as it arrives; the file is gone when the request is over."""
+    """Write the body to a file as it arrives; it is gone when the request, or the process, is."""
     settings = request.app.state.settings
+    wait_longer: Callable[[float], None] | None = getattr(request.state, "wait_longer", None)
+    if wait_longer is not None:
+        wait_longer(_PATIENCE)
     digest, size = hashlib.sha256(), 0
-    with tempfile.NamedTemporaryFile(prefix="ntm-upload-") as file:
+    with spool() as file:
 
         def take(part: bytes) -> None:
             nonlocal size
             size += len(part)
             digest.update(part)
-            try:
+            with of_files():
                 file.write(part)
-            except OSError as error:
-                raise (_no_room() if error.errno in _FULL else error) from error
 
         await request.receive_all(take, settings.max_import_bytes, settings.import_seconds)
         if not size:
             raise refusal([Complaint("", "missing-field", _EMPTY)])
-        file.flush()
-        setattr(request.state, _UPLOAD, (Path(file.name), size, digest.hexdigest(), media))
+        with of_files():
+            file.flush()
+        setattr(request.state, _UPLOAD, (file, size, digest.hexdigest(), media))
         setattr(request.state, BODY_DIGEST, digest)
         yield
 
@@ -104,10 +105,6 @@ def _media(known: Iterable[str]) -> Text:
     )
 
 
-def _no_room() -> Problem:
-    return Problem("storage-full", _FULL_DISK)
-
-
 _EMPTY: Final = Text(
     "thiếu tệp; hãy gửi tệp làm nội dung của yêu cầu, ví dụ curl -X POST -T tệp.csv",
     "the file is missing; send it as the body of the request, for example by "
@@ -116,8 +113,4 @@ _EMPTY: Final = Text(
 _PACKED: Final = Text(
     "không dùng Content-Encoding; tệp nén gzip hãy gửi với Content-Type: application/gzip",
     "do not use Content-Encoding; send a file packed by gzip as Content-Type: application/gzip",
-)
-_FULL_DISK: Final = Text(
-    "máy chủ hết chỗ lưu tệp; hãy báo quản trị viên rồi thử lại",
-    "the server has no room for the file; tell the administrator, then try again",
 )

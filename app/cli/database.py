@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.cli.console import err, fail, misuse, phrase, read_settings, report_complaints
 from app.database import EVERYTHING, Database, DatabaseFailed
 from app.domain.audit.checkpoints import CheckpointsUnusable
+from app.domain.hindrances import Hindered
 from app.domain.refusals import Absent, Conflict, Refused
 from app.domain.register import Progress as Told
 from app.domain.signing_keys import KeysUnusable
@@ -50,7 +51,7 @@ def explained() -> Iterator[None]:
         if error.code == "wrong-setting":
             misuse(error.text)
         fail(error.text)
-    except (KeysUnusable, CheckpointsUnusable) as error:
+    except (Hindered, KeysUnusable, CheckpointsUnusable) as error:
         fail(error.text)
     except (Absent, Conflict) as error:
         fail(error.complaint.message)

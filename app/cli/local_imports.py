@@ -35,8 +35,9 @@ class LocalImports:
             bars.update(bar, completed=done, total=total)
 
         async def work(database: Database) -> Stored:
-            upload, wanted = Upload.of(file, file.name), _wanted(options)
-            return await beginning.locally(database, self._registry, upload, wanted, tell)
+            with file.open("rb") as opened:
+                upload, wanted = Upload.of(opened, file.name), _wanted(options)
+                return await beginning.locally(database, self._registry, upload, wanted, tell)
 
         try:
             stored = use(work, self._settings, prepared=not self._prepared)

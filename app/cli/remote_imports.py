@@ -106,7 +106,7 @@ def _cancel(service: Service, job: int) -> None:
         if answer.status in (200, 409):  # or it has ended by itself
             return
     goes_on = phrase(
-        f"không huỷ được việc số {job}: dịch vụ vẫn đang xử lý, xem /v1/jobs/{job}",
+        f"không huỷ được công việc số {job}: dịch vụ vẫn đang xử lý, xem /v1/jobs/{job}",
         f"job {job} could not be cancelled and goes on: see /v1/jobs/{job}",
     )
     err().print(goes_on, style="yellow")
@@ -142,7 +142,7 @@ def _no_result(job: _Job) -> Failed:
     if job.state == "cancelled":
         return Failed(
             Text(
-                "việc nạp tệp đã bị huỷ; không có gì được ghi",
+                "công việc nạp tệp đã bị huỷ; không có gì được ghi",
                 "the import was cancelled; nothing was written",
             )
         )

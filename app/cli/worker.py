@@ -12,7 +12,7 @@ from app import logs
 from app.cli.console import err, phrase, read_settings, rules
 from app.cli.database import explained, progress
 from app.database import Database
-from app.domain.job_kinds import KINDS
+from app.domain.job_kinds import CHORES, KINDS
 from app.domain.jobs.worker import Worker, connections
 from app.main import prepare
 from app.rules.registry import Registry
@@ -41,7 +41,8 @@ async def _work(settings: Settings, registry: Registry, at_once: int) -> None:
     async with Database(settings, patient=True, least=connections(at_once)) as database:
         with progress() as told:
             await prepare(database, told)
-        async with Worker(database, registry, settings, KINDS, at_once=at_once).running():
+        jobs = Worker(database, registry, settings, KINDS, chores=CHORES, at_once=at_once)
+        async with jobs.running():
             err().print(
                 phrase(
                     f"Đang làm các công việc, {at_once} cùng lúc - dừng: Ctrl+C",

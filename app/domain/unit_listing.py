@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Sequence
 from typing import Any, Final
@@ -59,7 +60,13 @@ async def page(
     if limit is not None:
         statement += f" LIMIT {where.mark(limit)}"
     rows = await connection.fetch(statement, *where.parameters)
-    return [(found(row, wanted.on), row) for row in rows]
+    if limit is None:  # there may be thousands: meanwhile others have their turn
+        return await asyncio.to_thread(_shown, rows, wanted.on)
+    return _shown(rows, wanted.on)
+
+
+def _shown(rows: Sequence[asyncpg.Record], on: datetime.date) -> list[tuple[Found, asyncpg.Record]]:
+    return [(found(row, on), row) for row in rows]
 
 
 def place_in_order(unit: Found) -> list[str]:

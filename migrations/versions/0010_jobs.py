@@ -112,7 +112,7 @@ def _make_table() -> None:
         ),
     )
     for column in (*PLACES, "client"):
-        op.create_index(op.f(f"ix_job_{column}"), "job", [column])
+        op.create_index(op.f(f"ix_job_{column}"), "job", [column, "id"])
     op.create_index(
         "ix_job_open", "job", ["id"], postgresql_where=sa.text("state IN ('queued', 'running')")
     )

@@ -18,7 +18,8 @@ depends_on = None
 CODE = sa.String(collation="C")
 PLACE = {"unit_id": "units", "district_id": "districts", "province_id": "provinces"}
 # What is not known before the file was read; a dry run is gone through once more.
-WRITTEN = ("state", "dry_run", "mode", "on_conflict", "job_id", "report", "headers", "ended_at")
+WRITTEN = ("state", "dry_run", "mode", "on_conflict", "job_id", "report", "headers", "ended_at",
+           "freed_at")  # fmt: skip
 PARTS = ("value_import_chunk", "value_import_rejection")
 
 
@@ -91,19 +92,27 @@ def _make_import() -> None:
             nullable=False,
         ),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("freed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_value_import")),
         sa.CheckConstraint(
             "state in ('pending', 'checked', 'committed', 'refused')",
             name=op.f("ck_value_import_state"),
         ),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_value_import_job_id")),
         *(
             sa.ForeignKeyConstraint([name], ["unit.id"], name=op.f(f"fk_value_import_{name}"))
             for name in PLACE
         ),
     )
-    for name in PLACE:
-        op.create_index(op.f(f"ix_value_import_{name}"), "value_import", [name])
-    op.create_index("ix_value_import_client_id", "value_import", ["client", "id"])
+    for name in (*PLACE, "client"):
+        op.create_index(op.f(f"ix_value_import_{name}"), "value_import", [name, "id"])
+    op.create_index(
+        "ix_value_import_kept",
+        "value_import",
+        ["ended_at"],
+        postgresql_where=sa.text("freed_at IS NULL"),
+    )
+    op.create_index(op.f("ix_value_import_job_id"), "value_import", ["job_id"])
 
 
 def _make_parts() -> None:

@@ -18,6 +18,10 @@ depends_on = None
 CODE = sa.String(collation="C")
 PLACE = ("unit_id", "district_id", "province_id")
 REACHED = {"unit_id": "units", "district_id": "districts", "province_id": "provinces"}
+# The first key of a stored verdict, so that verdicts can be counted without being read.
+ALL_ITEMS = """
+(regexp_match(encode(substr(verdict, 1, 40), 'escape'::text), '^{"all_items":"([a-z_]+)"'::text))[1]
+""".strip()
 # What is not known before every unit was judged; it is filled in once.
 RESULT = (
     "digest", "units", "out_of_scope", "outcomes", "all_items", "criteria", "nearest", "ended_at",
@@ -70,7 +74,16 @@ def upgrade() -> None:
         ),
     )
     for column in PLACE:
-        op.create_index(op.f(f"ix_evaluation_run_{column}"), "evaluation_run", [column])
+        op.create_index(op.f(f"ix_evaluation_run_{column}"), "evaluation_run", [column, "id"])
+    _extend_evaluation()
+    op.execute("GRANT SELECT, INSERT ON evaluation_run TO ntm_service")
+    op.execute(f"GRANT UPDATE ({', '.join(RESULT)}) ON evaluation_run TO ntm_service")
+    _protect()
+
+
+def _extend_evaluation() -> None:
+    computed = sa.Computed(ALL_ITEMS, persisted=True)
+    op.add_column("evaluation", sa.Column("all_items", CODE, computed))
     op.add_column("evaluation", sa.Column("run_id", sa.BigInteger(), nullable=True))
     op.create_foreign_key(
         op.f("fk_evaluation_run_id"), "evaluation", "evaluation_run", ["run_id"], ["id"]
@@ -81,9 +94,6 @@ def upgrade() -> None:
         ["run_id", "id"],
         postgresql_where=sa.text("run_id IS NOT NULL"),
     )
-    op.execute("GRANT SELECT, INSERT ON evaluation_run TO ntm_service")
-    op.execute(f"GRANT UPDATE ({', '.join(RESULT)}) ON evaluation_run TO ntm_service")
-    _protect()
 
 
 def _protect() -> None:
@@ -102,4 +112,5 @@ def downgrade() -> None:
     """Take the revision back."""
     op.drop_index("ix_evaluation_run_id", "evaluation")
     op.drop_column("evaluation", "run_id")
+    op.drop_column("evaluation", "all_items")
     op.drop_table("evaluation_run")

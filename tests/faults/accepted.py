@@ -48,8 +48,14 @@ _STORING: Final = "|".join((
     "PUT /v1/communes/{code}/attributes/{name}", "POST /v1/communes/{code}/designations",
     "POST /v1/communes/{code}/hamlets", "POST /v1/designations/{id}/withdraw", "POST /v1/clients",
     "POST /v1/grants", "POST /v1/grants/{id}/revoke", "POST /v1/clients/{client_id}/revoke",
-    "POST /v1/evaluations",
+    "POST /v1/evaluations", "POST /v1/evaluation-runs",
 ))  # fmt: skip
+_SAID_NOTHING: Final = frozenset({"empty", "blank"})
+_IN_WORDS: Final = frozenset({
+    "1234567890123456789.0123", "123456789012345678901234", "9223372036854775808",
+    "-9223372036854775809", "-1", "-0", "-0.0", "1.5", "1e2", "20250801", "1754006400", "true",
+    "empty list", "empty object", "list of null", "object of ours",
+})  # fmt: skip
 
 RULES: Final = (
     Rule(_STORING, "body:.*/(source|note|reason|decision|name|purpose)|body:/acting_official/.*",
@@ -72,6 +78,19 @@ RULES: Final = (
          frozenset({"empty", "blank"}), "an empty cell says nothing"),
     Rule("POST /v1/values/import", "csv:note", frozenset({"empty", "blank"}),
          "an empty cell says nothing"),
+    Rule("POST /v1/imports", "(csv|line):(source|note)", FREE, "free text"),
+    Rule("POST /v1/imports", "csv:(on|numerator|denominator|measured_on|note)", _SAID_NOTHING,
+         "an empty cell says nothing"),
+    Rule("POST /v1/imports", "line:(on|measured_on|note)", _SAID_NOTHING | {"null"},
+         "an empty cell says nothing"),
+    Rule("POST /v1/imports", "csv:value", frozenset({"byte order mark"}),
+         "x is yes, whatever that cannot be seen stands before it"),
+    Rule("POST /v1/imports", "line:value", frozenset({"SQL 5", "-0", "-0.0", "1.5", "1e2"}),
+         "100% is a share; a bare number is one, too"),
+    Rule("POST /v1/imports", "line:(source|note)", _IN_WORDS,
+         "what is no text is kept in the words of JSON"),
+    Rule("POST /v1/imports", "query:(source|name)", FREE | _RAW_WORDS | _HALVES,
+         "free text; bytes that are no text are read as U+FFFD"),
     Rule("POST /v1/oauth/token", "form:scope", frozenset({"empty"}), "an empty field is not sent"),
     Rule("GET /v1/(units|indicators)", "query:q", _SHOWN_ONLY - {"blank", "zero-width only"}
          | _RAW_WORDS | _HALVES, _WORDS),
@@ -85,7 +104,12 @@ RULES: Final = (
     Rule(_PREVIEW, "body:/as_of|body:.*/unit/(type|code|name)|body:.*/date|body:/members",
          frozenset({"null"}), "may be left out, so it may be null"),
     Rule("POST /v1/units/resolve", "body:/items/0/.*", frozenset({"null"}), "may be left out"),
-    Rule("POST /v1/evaluations", "body:/as_of", frozenset({"null"}), "may be left out"),
+    Rule("POST /v1/evaluations|POST /v1/evaluation-runs|POST /v1/impact", "body:/as_of",
+         frozenset({"null"}), "may be left out"),
+    Rule("POST /v1/impact", "body:/(ruleset_file|against)", frozenset({"null"}),
+         "may be left out"),
+    Rule("GET /v1/jobs", "query:kind", frozenset({"instant infinity", "instant epoch", "raw null"}),
+         "a word in small letters may be a kind"),
     Rule("POST /v1/values|PUT .*/values/.*", "body:.*/(measured_on|note)", frozenset({"null"}),
          "may be left out"),
     Rule("PUT .*/attributes/.*", "body:/to", frozenset({"null"}), "has no end"),
@@ -132,6 +156,11 @@ READ_AGAIN: Final[Mapping[str, Callable[[Any, str], str]]] = {
     ),
     "POST /v1/values/{id}/retract": lambda _, path: path.replace("/retract", "/history"),
     "POST /v1/values/import": lambda *_: "/v1/values?indicator=digital_healthcare_services",
+    "POST /v1/imports": lambda told, _: (
+        "/v1/values?indicator=digital_healthcare_services&limit=500"
+        if "counts" in told
+        else "/v1/imports?limit=5"  # told of a job: its file, and what was said of it
+    ),
     "PUT /v1/units/{code}/identifiers/{scheme}": lambda _, path: path.partition("/identifiers")[0],
     "PUT /v1/communes/{code}/attributes/{name}": lambda _, path: (
         f"{path.partition('/attributes')[0]}?on=2025-08-02"

@@ -61,10 +61,16 @@ def right_files(route: Operation) -> Iterator[tuple[Shot, list[Value]]]:
     head, row = _table(route)
     for number, name in enumerate(head):
         right = [one for one in TEXTS if accepted(route.name, f"csv:{name}", one.name)]
-        rows = [_with(head, row, number, one.text, place) for place, one in enumerate(right, 500)]
+        rows = [_with(head, row, number, one.text, place) for place, one in enumerate(right)]
         if right:
             shot = Shot(f"csv:{name}", "all that is right", route.url(), _csv(head, rows))
             yield shot, right
+    for key in VALUE:
+        right = [one for one in VALUES if accepted(route.name, f"line:{key}", one.name)]
+        lines = [with_raw(_item(place), {(key,): one.raw}) for place, one in enumerate(right)]
+        if right:
+            content = b"".join(line + b"\n" for line in lines)
+            yield Shot(f"line:{key}", "all that is right", route.url(), content, _NDJSON), right
 
 
 def columns(arena: Range, route: Operation) -> tuple[Shot, list[str]]:

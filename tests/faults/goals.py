@@ -101,11 +101,13 @@ GOALS: Final = (
     _goal("fuzz", "Hostile input is refused, never a crash, nothing stored"),
     _goal("crash", "kill -9 loses, doubles and halves nothing"),
     _goal("jobs", "Jobs of workers that die are done, and done once"),
+    _goal("imports", "kill -9 halves and doubles no import"),
     _goal("ambiguous_commit", "A connection cut around COMMIT loses and doubles nothing"),
     _goal("isolation", "Nobody sees what is not theirs"),
     _goal("pool_hygiene", "No context and no transaction is left on a connection"),
     _goal("load", "Overload is refused at once, what is admitted stays quick"),
     _goal("audit", "Every tampering with the audit log is found"),
     _goal("statement_faults", "A failing statement leaves nothing half done"),
+    _goal("job_faults", "A job whose statement fails is done wholly and once, or not at all"),
     _goal("frozen", "A frozen database is given up in time, hung-up callers leave nothing"),
 )

@@ -16,7 +16,6 @@ from app.discovery import load_registry
 from app.domain.imports import KIND, placing, storing
 from app.domain.imports.loading import Loader, Target
 from app.domain.imports.ordering import Task
-from app.domain.imports.storing import Upload
 from app.domain.imports.taking import resolved
 from app.domain.job_kinds import KINDS
 from app.domain.jobs import queue, worker
@@ -30,14 +29,14 @@ from app.settings import Settings
 async def load_frame_by_frame(running: Running) -> None:
     """Do an import in as many transactions as it has frames, without the fence of a job."""
     id_ = int(running.arguments["import"])
-    async with running.database.reading() as connection:
-        stored = await storing.get(connection, running.caller, id_)
     codes = list(running.registry.indicators)
     targets: list[Target | Unclear] = []
-    async with storing.spooled(running.database, id_) as path:
-        upload = Upload(path, stored.size, stored.sha256)
+    with storing.spool() as file:
+        async with running.database.reading() as connection:
+            stored = await storing.get(connection, running.caller, id_)
+            upload = await storing.write_out(connection, stored, file)
         task = Task(id_, upload, stored.wanted, running.caller, running.registry)
-        async with reading(path, task.order()) as read:
+        async with reading(file, task.order()) as read:
             async for frame in read.frames():
                 async with running.database.writing() as connection:
                     if isinstance(frame, Places):

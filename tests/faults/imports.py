@@ -200,7 +200,7 @@ class Drill:
 # The backend that loads, if one does at this moment; else any of the service.
 _BUSIEST: Final = """
 SELECT pid FROM pg_stat_activity WHERE application_name = 'ntm'
- ORDER BY query LIKE '%stored AS (%' AND xact_start IS NOT NULL DESC, pid LIMIT 1
+ ORDER BY query LIKE '%fresh AS (%' AND xact_start IS NOT NULL DESC, pid LIMIT 1
 """
 
 

@@ -19,7 +19,10 @@ from app.database import Context
 from app.domain import clients, designations
 from app.domain.clients import SCOPES
 from app.domain.conditions import Conditions
+from app.domain.evaluation_runs import reading as runs
+from app.domain.imports import storing as imports
 from app.domain.jobs import listing as jobs
+from app.domain.newest import newest
 from app.domain.statistics import units
 from app.domain.territory import Caller, Row, Sight, Territory
 from faults.goals import Outcome, Stage
@@ -61,6 +64,16 @@ class Narrowing(Conditions):
     within = Conditions.within
 
 
+_EVERYWHERE: Final = Territory(True, frozenset(), frozenset(), frozenset())
+
+
+def newest_of_all(
+    table: str, where: Conditions, _: Territory, limit: int, before: int, __: str | None = None
+) -> str:
+    """Look for the newest rows as if they all were the caller's."""
+    return newest(table, where, _EVERYWHERE, limit, before)
+
+
 @contextlib.contextmanager
 def without_checks() -> Iterator[None]:
     """Switch off what the application itself checks; row security is left alone."""
@@ -74,7 +87,10 @@ def without_checks() -> Iterator[None]:
             patch.setattr(owner, name, lambda *_: None)
         for name in ("reaches", "holds"):
             patch.setattr(Territory, name, lambda *_: True)
-        patch.setattr(jobs, "_seen", lambda _: Conditions())
+        for module in (jobs, imports):
+            patch.setattr(module, "_seen", lambda _: Conditions())
+        for module in (jobs, imports, runs):
+            patch.setattr(module, "newest", newest_of_all)
         patch.setattr(units, "Conditions", Narrowing)
         for module in (clients, designations):
             patch.setattr(module, "visible_to", everything)
@@ -92,7 +108,7 @@ def mode(*, checked: bool) -> Iterator[None]:
 
 
 async def matrix(world: World, relation: str, *, checked: bool) -> Judge:
-    """Attempt every operation by every scope for the pairs of a relation."""
+    """Attempt every operation for the pairs of a relation, and for one of them by every scope."""
     judge = Judge(world, checked=checked)
     await judge.count()
     pairs, later = RELATIONS[relation], []
@@ -115,24 +131,39 @@ async def matrix(world: World, relation: str, *, checked: bool) -> Judge:
 async def _try(
     world: World, judge: Judge, operation: str, caller: str, name: str
 ) -> list[tuple[str, str, str]]:
-    """Attempt what changes nothing, by every scope; return what is left to be changed."""
-    left = False
-    for attempt in await PROBES[operation](world, name, False):
-        if not judge.is_fair(attempt):
-            continue
-        bare = await world.ask("", attempt.asked)
-        if bare.status != 401:
-            judge.complain("no token", operation, bare.status)
-        judge.attempts += 1
+    """Attempt what changes nothing; return what is left to be changed."""
+    attempts = await PROBES[operation](world, name, False)
+    fair = [one for one in attempts if judge.is_fair(caller, name, one)]
+    by_scope, left = bool(fair) and judge.wants_scopes(operation), False
+    for attempt in fair:
         changes = _changes(operation, caller, name, attempt)
-        for scope in SCOPES:
-            if not changes and not (operation in DEAR and judge.suffices(operation, scope)):
-                await judge.judge(operation, caller, name, attempt, scope)
+        if by_scope:
+            await _by_scope(world, judge, operation, caller, name, attempt, changes=changes)
         if changes:
             left = True
         else:
             await judge.judge(operation, caller, name, attempt)
     return [(operation, caller, name)] if left else []
+
+
+async def _by_scope(
+    world: World,
+    judge: Judge,
+    operation: str,
+    caller: str,
+    name: str,
+    attempt: Attempt,
+    *,
+    changes: bool,
+) -> None:
+    """Attempt something without a token, and by every scope alone that changes nothing by that."""
+    bare = await world.ask("", attempt.asked)
+    if bare.status != 401:
+        judge.complain("no token", operation, bare.status)
+    judge.attempts += 1
+    for scope in SCOPES:
+        if not ((changes or operation in DEAR) and judge.suffices(operation, scope)):
+            await judge.judge(operation, caller, name, attempt, scope)
 
 
 async def _succeed(

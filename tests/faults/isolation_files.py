@@ -15,7 +15,7 @@ from export_calls import cells, lines, records
 
 from app.database import driver_of
 from faults.direct import Reply
-from faults.isolation_spots import FIRST, NATION, SECOND, SPOTS, sees
+from faults.isolation_spots import FIRST, NATION, SECOND, SPOTS, reaches, sees
 from faults.isolation_world import World
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -37,7 +37,8 @@ ROWS: Final[Mapping[str, str]] = {
     "grants": "SELECT id, unit_id, coalesce(to_client, to_unit_id::text) AS what FROM data_grant",
     "jobs": "SELECT id, unit_id, client AS what FROM job",
     "imports": "SELECT id, unit_id, client AS what FROM value_import",
-    "evaluation-runs": "SELECT id, unit_id, '' AS what FROM evaluation_run",
+    "evaluation-runs": "SELECT r.id, r.unit_id, "
+    "CASE WHEN r.ended_at IS NULL THEN r.client ELSE '' END AS what FROM evaluation_run r",
     "series": "SELECT concat_ws(' ', u.key, v.period, v.counted) AS id, v.unit_id, "
     f"v.indicator AS what {_VALUES} AND v.indicator = '{COUNTED}'",
     "completeness": "SELECT concat_ws(' ', u.key, 1) AS id, v.unit_id, v.indicator AS what "
@@ -82,9 +83,16 @@ class OnRecord:
             return True
         if noun in ("jobs", "imports") and what == self._world.clients[caller]:
             return True
+        if noun == "evaluation-runs" and what and not self._sees_jobs_of(caller, what):
+            return False
         if unit not in units:
             return caller == NATION or unit == home
         return sees(caller, units[unit], _kind_of(units[unit], what))
+
+    def _sees_jobs_of(self, caller: str, client: str) -> bool:
+        """Tell whether a caller sees jobs of a client; what has not ended is seen with its job."""
+        maker = next(name for name, id_ in self._world.clients.items() if id_ == client)
+        return maker == caller or caller == NATION or (maker in SPOTS and reaches(caller, maker))
 
 
 def _kind_of(name: str, what: str) -> str:

@@ -18,7 +18,7 @@ from app.domain import recordings
 from faults.direct import Asked, Reply
 from faults.isolation_attempts import NEVER, OWN, Attempt
 from faults.isolation_files import OnRecord, is_file, noun_of, rows_in, rows_on, words
-from faults.isolation_spots import BY_TAG, CANARY, OPENED, reaches, sees
+from faults.isolation_spots import BY_TAG, CANARY, NATION, OPENED, reaches, sees
 from faults.isolation_world import World
 
 _SCOPES: Final = {one.name: one.scope for one in OPERATIONS}
@@ -59,6 +59,7 @@ class Judge:
         self.attempts = 0
         self.broken: list[str] = []
         self.laws: Counter[str] = Counter()
+        self._scoped: set[str] = set()
         self._on_record = OnRecord(world)
         self._twins: dict[tuple[str, Asked], tuple[int, str]] = {}
 
@@ -68,12 +69,24 @@ class Judge:
         if len(self.broken) < _ENOUGH:
             self.broken.append(f"{law}: {' '.join(map(str, what))}"[:700])
 
-    def is_fair(self, attempt: Attempt) -> bool:
-        """Tell whether an attempt can be made.
+    def is_fair(self, caller: str, name: str, attempt: Attempt) -> bool:
+        """Tell whether an attempt is worth its time.
 
-        With the checks off, statistics of everything that one sees are those of the whole country.
+        Statistics of everything that one sees are those of the whole country with the checks off;
+        for whoever sees all of it, once is enough.
         """
-        return self._checked or not attempt.whole or noun_of(attempt.asked.path) not in _STATISTICS
+        if not attempt.whole or noun_of(attempt.asked.path) not in _STATISTICS:
+            return True
+        return self._checked and (caller != NATION or name == "A")
+
+    def wants_scopes(self, operation: str) -> bool:
+        """Tell whether an operation has still to be tried by every scope; from now on it has not.
+
+        Scopes are asked for before units: at one of each relation is enough, with the checks.
+        """
+        wanted = self._checked and operation not in self._scoped
+        self._scoped.add(operation)
+        return wanted
 
     def suffices(self, operation: str, scope: str) -> bool:
         """Tell whether a scope is enough for an operation."""

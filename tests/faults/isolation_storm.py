@@ -86,7 +86,7 @@ class Storm:
         """Attempt an operation at a unit that is not the caller's; ETags of others fit nothing."""
         operation, name = self._dice.choice(_OFTEN), self._dice.choice(list(SPOTS))
         attempts = await PROBES[operation](self._world, name, False)
-        fair = [one for one in attempts if self._judge.is_fair(one)]
+        fair = [one for one in attempts if self._judge.is_fair(caller, name, one)]
         mine = [one for one in fair if not one.kind or not allowed(caller, name, one)]
         if not mine:
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from faults.goals import Stage
 from faults.isolation_spots import FIRST, GRANTS, NATION, SECOND, SPOTS, UNITS_OF, Item, Spot
 
 _NUMBERS: Final = itertools.count(1)
+_LASTS: Final = 600.0  # seconds until a token is issued anew, before it ends
 
 
 @dataclasses.dataclass
@@ -51,15 +53,16 @@ class World:
         self.clients: dict[str, str] = {}
         self.homes: dict[str, int] = {}  # the unit of each caller
         self.grants: dict[str, int] = {}
-        self._tokens: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._tokens: dict[tuple[str, tuple[str, ...]], tuple[str, float]] = {}
 
     def token(self, caller: str, *scopes: str) -> str:
         """Return a token of a caller, with all scopes where none is named."""
-        known = (caller, scopes or tuple(SCOPES))
-        if known not in self._tokens:
-            issued = self.app.state.tokens.issue(self.clients[caller], list(known[1]))
-            self._tokens[known] = issued
-        return self._tokens[known]
+        known, now = (caller, scopes or tuple(SCOPES)), time.monotonic()
+        token, issued = self._tokens.get(known, ("", -_LASTS))
+        if now - issued >= _LASTS:
+            token = self.app.state.tokens.issue(self.clients[caller], list(known[1]))
+            self._tokens[known] = token, now
+        return token
 
     async def ask(self, caller: str, asked: Asked, *scopes: str) -> Reply:
         """Let a caller ask; one without a name has no token."""

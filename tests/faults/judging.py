@@ -11,12 +11,11 @@ from typing import Final
 
 import httpx
 from conftest import LEAK, problem
-from hostile import Operation
+from hostile import Operation, without_report
 
 from faults.hostile_values import SHORT
 from faults.targets import PAGES, Range, Shot
 
-_PROBLEM: Final = frozenset({"type", "title", "status", "detail", "code", "instance", "errors"})
 _ENOUGH: Final = 200  # kept broken laws; more are counted only
 # What has been read and understood, and is refused; never "who are you" to whom we know.
 _REFUSED: Final = frozenset({400, 404, 409, 412, 413, 415, 422, 428})
@@ -74,8 +73,7 @@ class Judge:
             assert LEAK.search(answer.text) is None, answer.text
             said = answer.text
         else:
-            bare = _without_report(answer) if route.template.startswith("/v1/imports") else answer
-            document = problem(bare, answer.headers["content-language"])
+            document = problem(without_report(answer), answer.headers["content-language"])
             said = " ".join(
                 [
                     document["detail"],
@@ -100,17 +98,6 @@ class Judge:
             # Who guesses secrets is told to wait after some time.
             refused = _REFUSED | (frozenset({401, 429}) if route.form else frozenset())
             assert status in refused, f"{status} is no refusal: {answer.text[:200]}"
-
-
-def _without_report(answer: httpx.Response) -> httpx.Response:
-    """Return the problem that a refused import is, without the report that comes with it."""
-    assert LEAK.search(answer.text) is None, answer.text
-    found = {name: told for name, told in answer.json().items() if name in _PROBLEM}
-    return httpx.Response(answer.status_code, headers=_told(answer), json=found)
-
-
-def _told(answer: httpx.Response) -> dict[str, str]:
-    return {name: answer.headers[name] for name in ("content-type", "content-language")}
 
 
 class Overheard(logging.Handler):

@@ -28,7 +28,7 @@ from app.database import EVERYTHING, NOTHING, Context, Database, DatabaseFailed
 from faults.goals import Outcome, Stage
 from faults.ledger import as_owner
 
-SIZES: Final = (20_000, 200_000)
+SIZES: Final = (6_000, 200_000)
 _CONTROL: Final = 400
 _WORKERS: Final = 8
 _POOL: Final = 4  # fewer than workers: some are cancelled while they wait

@@ -24,7 +24,11 @@ from faults.targets import PAGES, SENDING, Range, Shot, good_content, known_keys
 
 # Each costs a process that reads a file.
 _DEAR: Final = SENDING | {"POST /v1/imports/{id}/commit"}
+_READ: Final = ("encoding", "sheet")  # parameters that only whoever reads the file understands
 _RARE: Final = 4
+# Parameters of many operations, which one type describes for all of them.
+_COMMON: Final = ("cursor", "limit", "on", "period", "ruleset", "under", "unit")
+_UNKNOWN: Final = ("offset", "limit[]", "%00", "%ff", "__proto__", "_method", "x" * 999)
 
 
 def shots(arena: Range, route: Operation) -> Iterator[Shot]:
@@ -34,8 +38,9 @@ def shots(arena: Range, route: Operation) -> Iterator[Shot]:
     yield from token_shots(route)
     if route.form:
         yield from form_shots(arena, route)
-    elif route.csv and route.name not in SENDING:
-        yield from csv_shots(arena, route)
+    elif route.csv:
+        if route.name not in SENDING:  # else `file_shots` has the files
+            yield from csv_shots(arena, route)
     elif route.body is not None:
         yield from body_shots(arena, route)
     if route.body is not None and not route.form:
@@ -68,21 +73,26 @@ def query_shots(arena: Range, route: Operation) -> Iterator[Shot]:
     """Yield the operation with every value in every parameter of its query, and unknown ones."""
     known, content = query_names(arena, route), good_content(route)
     for name in known:
-        for label, raw, text in IN_QUERY:
+        dear = route.name in SENDING and name in _READ
+        values = IN_QUERY[::_RARE] if dear else IN_QUERY
+        for label, raw, text in arena.turn(route, name, values) if name in _COMMON else values:
             url = route.url(f"{name}={raw}")
             yield Shot(f"query:{name}", label, url, content, (), text)
-    for name in (
-        *arena.columns,
-        "offset",
-        "limit[]",
-        "%00",
-        "%ff",
-        "__proto__",
-        "_method",
-        "x" * 999,
-    ):
+    for name in _UNKNOWN:
         if name not in known and not (name == "limit[]" and "limit" not in known):
             yield Shot("query:", f"unknown {name[:24]}", route.url(f"{name}=-1"), content)
+
+
+def every_parameter(arena: Range, route: Operation) -> tuple[Shot, list[str]]:
+    """Return the operation with the columns of all tables as parameters, and what to refuse.
+
+    Refusals of a form name no place.
+    """
+    known = query_names(arena, route)
+    unknown = [column for column in arena.columns if column not in known]
+    url = route.url("&".join(f"{name}=-1" for name in unknown))
+    shot = Shot("query:", "every column", url, good_content(route))
+    return shot, [] if route.form else [f"/{name}" for name in unknown]
 
 
 def token_shots(route: Operation) -> Iterator[Shot]:
@@ -99,7 +109,7 @@ def hint_shots(arena: Range, route: Operation) -> Iterator[Shot]:
     """Yield the good request with headers that are hints; of long lists only the beginning."""
     short = _short(query_names(arena, route))
     for name, values in HINTS.items():
-        for value in values[:: _RARE if route.name in _DEAR else 1]:
+        for value in arena.turn(route, name, values)[:: _RARE if route.name in _DEAR else 1]:
             header = ((name, value),)
             content = good_content(route)
             yield Shot(f"header:{name}", repr(value)[:40], route.url(short), content, header)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import asyncpg
@@ -18,12 +18,14 @@ from conftest import calling, problem, shipped
 from hostile import OPERATIONS, Operation, fresh_decision
 
 from app.cli.clients import make
-from app.database import EVERYTHING, Database
+from app.database import EVERYTHING, SCHEMA, Database
+from app.database.connections import QUEUE
 from app.domain import audit
 from app.domain.audit import Act
 from app.domain.clients import SCOPES
 from app.domain.territory import Caller
 from app.main import create_app
+from app.settings import Settings
 from faults.goals import Outcome, Stage
 from faults.ledger import as_owner
 from faults.proxy import Fault, Proxy, Statement, proxy
@@ -35,11 +37,18 @@ STORING_NOTHING: Final = {
     "POST /v1/oauth/token",
     "POST /v1/evaluations/preview",
     "POST /v1/evaluations/{id}/replay",
+    "POST /v1/impact",
     "POST /v1/units/resolve",
 }
+# What can be left to a job: then it is the job that is stored.
+_LEFT_TO_JOBS: Final = ("POST /v1/imports", "POST /v1/imports/{id}/commit")
+_ASYNC: Final = {"prefer": "respond-async"}
+_AS_IT_IS: Final[Mapping[str, str]] = {}
 _AFTERWARDS: Final = ("/v1/units/25", "/v1/clients")  # over either pool
 _MOST: Final = 60  # statements that a single request may take
-_TABLES: Final = "SELECT tablename FROM pg_tables WHERE schemaname = 'ntm' ORDER BY 1"
+_TABLES: Final = (
+    "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = ANY($1) ORDER BY 1, 2"
+)
 _PLANTED: Final = "POST /v1/values"
 
 
@@ -87,15 +96,16 @@ class Ground(NamedTuple):
     breaker: Breaker
     broken: httpx.AsyncClient
     admin: httpx.AsyncClient
+    settings: Settings
 
     async def digest(self) -> dict[str, tuple[int, int]]:
         """Return rows and a digest of every table: `unchanged.fingerprint`, ten times as quick."""
-        tables = await self.watcher.fetch(_TABLES)
+        tables = await self.watcher.fetch(_TABLES, [SCHEMA, QUEUE])
         found = await self.watcher.fetch(
             " UNION ALL ".join(
                 f"SELECT '{name}', count(*), coalesce(sum(hash_record_extended(t, 0)), 0) "
-                f'FROM "{name}" t'
-                for (name,) in tables
+                f'FROM "{schema}"."{name}" t'
+                for schema, name in tables
             )
         )
         return {name: (count, digest) for name, count, digest in found}
@@ -121,7 +131,7 @@ async def ground(stage: Stage, *, thorough: bool) -> AsyncIterator[Ground]:
             callers.append(await stack.enter_async_context(calling(app, token=token)))
         watcher = await as_owner(straight.owner.parameters())
         stack.push_async_callback(watcher.close)
-        yield Ground(straight, led, watcher, breaker, callers[0], callers[1])
+        yield Ground(straight, led, watcher, breaker, callers[0], callers[1], settings)
 
 
 def storing(document: dict[str, Any]) -> tuple[list[Operation], list[str]]:
@@ -152,15 +162,20 @@ async def stores_nothing(found: Ground) -> list[str]:
     return wrong
 
 
-async def broken(found: Ground, operation: Operation, hows: Sequence[How]) -> Broken:
-    """Break statement after statement of an operation, by turns in these ways, until its end."""
+async def broken(
+    found: Ground, operation: Operation, hows: Sequence[How], more: Mapping[str, str] = _AS_IT_IS
+) -> Broken:
+    """Break statement after statement of an operation, by turns in these ways, until its end.
+
+    `more` are headers that it is asked with.
+    """
     wrong: list[str] = []
     ready = _new(await operation.ready(found.admin))
     await found.broken.get("/v1/clients")  # what is asked once, by the first of all connections
     before = await found.digest()
     for number in range(1, _MOST):
         how = hows[number % len(hows)]
-        headers = {"idempotency-key": uuid.uuid4().hex, "if-match": "*"}
+        headers = {"idempotency-key": uuid.uuid4().hex, "if-match": "*", **more}
         await found.led.disconnect()  # what connections remember would change the numbers
         with found.breaker.breaking(number, how):
             answer = await ready.call(found.broken, headers=headers)
@@ -205,9 +220,9 @@ def _wrong(
         yield f"{where}: left in {', '.join(changed)}"
 
 
-async def control(found: Ground) -> list[str]:
-    """Plant an audit outside the transaction; return what the drill sees."""
-    (operation,) = (one for one in OPERATIONS if one.name == _PLANTED)
+@contextlib.contextmanager
+def planted(found: Ground) -> Iterator[None]:
+    """Put what is done into the audit in a transaction of its own, for the length of a block."""
     kept = audit.note
 
     async def outside(
@@ -218,6 +233,13 @@ async def control(found: Ground) -> list[str]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(audit, "note", outside)
+        yield
+
+
+async def control(found: Ground) -> list[str]:
+    """Plant an audit outside the transaction; return what the drill sees."""
+    (operation,) = (one for one in OPERATIONS if one.name == _PLANTED)
+    with planted(found):
         return (await broken(found, operation, HOWS[:1])).wrong
 
 
@@ -229,14 +251,20 @@ async def run(stage: Stage, full: bool) -> Outcome:
         # In full size each statement is broken in both ways, else in one or the other.
         turns = [HOWS[:1], HOWS[1:]] if full else [HOWS]
         results = [await broken(found, one, hows) for one in operations for hows in turns]
+        results += [
+            await broken(found, one._replace(status=202), hows, _ASYNC)
+            for one in operations
+            for hows in turns
+            if one.name in _LEFT_TO_JOBS
+        ]
         wrong += [line for one in results for line in one.wrong]
         wrong += [f"{one.name} has no statement" for one in results if not one.faults]
-        planted = await control(found)
+        seen = await control(found)
     faults = sum(one.faults for one in results)
     return Outcome(
         f"{len(operations)} operations, {faults} faults",
         f"{len(wrong)} wrong: {'; '.join(wrong[:8])}" if wrong else "0 half effects",
         not wrong and faults > 0,
-        f"audit outside the transaction: {len(planted)} effects found",
-        any("audit" in line for line in planted),
+        f"audit outside the transaction: {len(seen)} effects found",
+        any("audit" in line for line in seen),
     )

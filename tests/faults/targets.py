@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -27,6 +27,7 @@ CSV: Final = {"content-type": "text/csv"}
 FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
 # A file that is sent to these is read by a process of its own.
 SENDING: Final = frozenset({"POST /v1/imports"})
+_TURNS: Final = 4
 _MARK: Final = "MARK-OF-THE-DRILL"
 _COLUMNS: Final = (
     "SELECT DISTINCT column_name FROM information_schema.columns WHERE table_schema = $1 ORDER BY 1"
@@ -45,7 +46,11 @@ class Shot(NamedTuple):
 
 
 class Range(NamedTuple):
-    """Where requests are fired: the service, its database, and a client that may do anything."""
+    """Where requests are fired: the service, its database, and a client that may do anything.
+
+    What all operations have in common each of them is tried with by turns: so many of them try it
+    all together, where the size is small.
+    """
 
     service: FastAPI
     database: Database
@@ -53,11 +58,19 @@ class Range(NamedTuple):
     described: Described
     columns: tuple[str, ...]
     token: str
+    turns: int
+
+    def turn(self, route: Operation, name: str, values: Sequence[Any]) -> Sequence[Any]:
+        """Return what an operation is tried with of values that many operations are tried with."""
+        return values[len(f"{route.name} {name}") % self.turns :: self.turns]
 
 
 @contextlib.asynccontextmanager
 async def range_on(
-    stage: Stage, served: Callable[[FastAPI], FastAPI] = lambda app: app
+    stage: Stage,
+    served: Callable[[FastAPI], FastAPI] = lambda app: app,
+    *,
+    full: bool = False,
 ) -> AsyncIterator[Range]:
     """Open a service with a database of its own; `served` may spoil it for a control."""
     env = await stage.clone("fuzz")
@@ -77,7 +90,8 @@ async def range_on(
             columns = tuple(row[0] for row in await driver.fetch(_COLUMNS, SCHEMA))
         described = Described(json.loads(json.dumps(service.openapi())))
         async with calling(service, token=token) as admin:
-            yield Range(service, database, admin, described, columns, token)
+            turns = 1 if full else _TURNS
+            yield Range(service, database, admin, described, columns, token, turns)
 
 
 def routes(service: FastAPI) -> set[tuple[str, str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nasty import bombs, books, objects, tables, texts, writing
+from nasty import bombs, books, objects, offices, tables, texts, writing
 from nasty.shapes import Nasty
 
 FILES: Final[tuple[Nasty, ...]] = (
@@ -16,5 +16,6 @@ FILES: Final[tuple[Nasty, ...]] = (
     *objects.FILES,
     *writing.FILES,
     *books.FILES,
+    *offices.FILES,
     *bombs.FILES,
 )

@@ -271,7 +271,21 @@ FILES: Final = (
         conflicts={("error-value", COUNT): (5,)},
         warnings={"hidden-sheet": (), "formula-value": (4,), "merged-cells": (4,)},
     ),
-    Nasty("a template, filled in", lambda: _template(_HEADINGS, *_FILLED), XLSX, rows=3, created=4),
+    Nasty(
+        "a template, filled in",
+        lambda: _template(_HEADINGS, *_FILLED),
+        XLSX,
+        rows=3,
+        created=4,
+        warnings={"read-as-percent": (4,)},
+    ),
+    Nasty(
+        "a template with a sheet named that is not its own",
+        lambda: _template(_HEADINGS, *_FILLED),
+        XLSX,
+        {"sheet": "Hướng dẫn"},
+        faults=("invalid-option",),
+    ),
     Nasty(
         "a template with a column put in and one moved",
         lambda: _template(
@@ -281,6 +295,7 @@ FILES: Final = (
         XLSX,
         rows=3,
         created=4,
+        warnings={"read-as-percent": (4,)},
     ),
     Nasty(
         "a template with a column renamed",

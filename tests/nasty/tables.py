@@ -114,14 +114,17 @@ HEADERS: Final = (
                 "07897,2024,BC,3400,,",
                 "07900,2024,BC,,,85%",
                 "07903,2024,BC,1,2,50%",
+                "07906,2024,BC,1,3,33.3",
+                "07909,2024,BC,2,3,66%",
+                "07921,2024,BC,2,3,2/3",
             )
         ),
-        rows=4,
-        created=2,
+        rows=7,
+        created=5,
         rejected=2,
         conflicts={
             ("missing-cell", f"{RATE}.denominator"): (3,),
-            ("unexpected-cell", f"{RATE}.numerator"): (5,),
+            ("contradictory-share", RATE): (7,),
         },
     ),
     Nasty(

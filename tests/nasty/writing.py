@@ -82,6 +82,7 @@ FILES: Final = (
         options={"period": "2024"},
         rows=2,
         created=2,
+        warnings={"read-as-percent": (2,)},
     ),
     Nasty("85.125 is no 85125 per cent", values(RATE, "85.125", "90.5%"), rows=2, created=2),
     Nasty(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, String, func
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, String, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,6 +27,11 @@ class EvaluationRun(Territorial, Base):
     """
 
     __tablename__ = "evaluation_run"
+    __table_args__ = (
+        Index("ix_evaluation_run_unit_id", "unit_id", "id"),
+        Index("ix_evaluation_run_district_id", "district_id", "id"),
+        Index("ix_evaluation_run_province_id", "province_id", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey(Job.id), unique=True)
@@ -36,6 +41,9 @@ class EvaluationRun(Territorial, Base):
     as_of: Mapped[datetime.date]
     day: Mapped[datetime.date]
     client: Mapped[str] = mapped_column(String(collation="C"))
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    district_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    province_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     units: Mapped[int | None]
     out_of_scope: Mapped[int | None]
     outcomes: Mapped[dict[str, int] | None] = mapped_column(JSONB)

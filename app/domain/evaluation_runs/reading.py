@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 
 from app.domain.conditions import Conditions
+from app.domain.newest import newest
 from app.domain.refusals import Absent, Complaint, Conflict
 from app.domain.ruleset_snapshots import Snapshots, Version
 from app.domain.ruleset_snapshots import damaged as ruleset_damaged
@@ -35,23 +36,27 @@ class Wanted(msgspec.Struct, frozen=True):
     period: str | None = None
 
     def conditions(self) -> Conditions:
-        """Return the conditions on runs."""
+        """Return the conditions on runs `x` beside the territory they are looked for in."""
         found = Conditions()
-        found.within(self.own, "r")
-        found.within(self.under, "r")
+        found.within(self.own, "x")
         found.add(_TOLD)
         for name in ("ruleset", "period"):
             if (value := getattr(self, name)) is not None:
-                found.add(f"r.{name} = {{}}", value)
+                found.add(f"x.{name} = {{}}", value)
         return found
 
 
 # Of a run that has not ended everything but its job could only be guessed.
-_TOLD: Final = "(r.ended_at IS NOT NULL OR j.id IS NOT NULL)"
-_SELECT: Final = """
-SELECT r.*, coalesce(j.state, 'succeeded') AS state, u.key AS unit_key, u.level AS unit_level,
-       n.code AS unit_code, n.type AS unit_type, n.name AS unit_name
-  FROM evaluation_run r
+_TOLD: Final = "(x.ended_at IS NOT NULL OR EXISTS (SELECT FROM job j WHERE j.id = x.job_id))"
+_HEAD: Final = """
+r.id, r.job_id, r.ruleset, r.digest, r.period, r.as_of, r.day, r.client, r.units, r.out_of_scope,
+r.outcomes, r.all_items, r.created_at, r.ended_at, coalesce(j.state, 'succeeded') AS state,
+u.key AS unit_key, u.level AS unit_level, n.code AS unit_code, n.type AS unit_type,
+n.name AS unit_name
+"""
+_SOURCE: Final = """
+  FROM ({}) found
+ CROSS JOIN LATERAL (SELECT * FROM evaluation_run WHERE id = found.id LIMIT 1) r
   LEFT JOIN job j ON j.id = r.job_id
   JOIN unit u ON u.id = r.unit_id
  CROSS JOIN LATERAL (
@@ -59,6 +64,8 @@ SELECT r.*, coalesce(j.state, 'succeeded') AS state, u.key AS unit_key, u.level 
      WHERE w.unit_id = r.unit_id AND (w.valid_from IS NULL OR w.valid_from <= r.day)
      ORDER BY w.valid_from DESC NULLS LAST LIMIT 1) n
 """
+_WHOLE: Final = f"SELECT {_HEAD}, r.criteria, r.nearest {_SOURCE}"
+_IN_SHORT: Final = f"SELECT {_HEAD} {_SOURCE} ORDER BY r.id DESC"  # what is long is left out
 
 
 async def get(
@@ -66,8 +73,9 @@ async def get(
 ) -> asyncpg.Record:
     """Return the row of a run; raise Absent."""
     where = Wanted(own).conditions()
-    where.add("r.id = {}", id_)
-    row = await connection.fetchrow(f"{_SELECT} WHERE {where}", *where.parameters)
+    where.add("x.id = {}", id_)
+    found = f"SELECT x.id FROM evaluation_run x WHERE {where}"
+    row = await connection.fetchrow(_WHOLE.format(found), *where.parameters)
     if row is None:
         message = Text(
             f"không có lượt đánh giá số {id_} trong địa bàn của bạn; xem danh sách tại "
@@ -98,15 +106,10 @@ async def ended(
 async def page(
     connection: asyncpg.Connection, wanted: Wanted, limit: int, after: int
 ) -> list[asyncpg.Record]:
-    """Return the rows of runs, the newest first, that are older than number `after`."""
+    """Return the rows of runs in short, the newest first, that are older than number `after`."""
     where = wanted.conditions()
-    if after:
-        where.add("r.id < {}", after)
-    return list(
-        await connection.fetch(
-            f"{_SELECT} WHERE {where} ORDER BY r.id DESC LIMIT {limit:d}", *where.parameters
-        )
-    )
+    found = newest("evaluation_run", where, wanted.under or wanted.own, limit, after)
+    return list(await connection.fetch(_IN_SHORT.format(found), *where.parameters))
 
 
 async def version(

@@ -7,13 +7,30 @@ its digest, are enough for another system to judge again and compare.
 from __future__ import annotations
 
 import datetime
+from typing import Final
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, String, func, text
+from sqlalchemy import (
+    BigInteger,
+    Computed,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    String,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base
 from app.domain.territory import Territorial
+
+# It is the first key of a stored verdict: sorted keys, no white space (ADR 0006). Written
+# as PostgreSQL writes it: so a difference from the schema is noticed.
+_ALL_ITEMS: Final = """
+(regexp_match(encode(substr(verdict, 1, 40), 'escape'::text), '^{"all_items":"([a-z_]+)"'::text))[1]
+""".strip()
 
 
 class RulesetSnapshot(Base):
@@ -31,7 +48,8 @@ class RulesetSnapshot(Base):
 class Evaluation(Territorial, Base):
     """One verdict: `unit` as it was shown, `inputs` and `verdict` as canonical bytes.
 
-    `run_id` is the evaluation run that it belongs to, if it was judged in one.
+    `all_items` repeats what the verdict says, to be counted. `run_id` is the evaluation run that
+    it belongs to, if it was judged in one.
     """
 
     __tablename__ = "evaluation"
@@ -56,5 +74,8 @@ class Evaluation(Territorial, Base):
     unit: Mapped[bytes] = mapped_column(LargeBinary)
     inputs: Mapped[bytes] = mapped_column(LargeBinary)
     verdict: Mapped[bytes] = mapped_column(LargeBinary)
+    all_items: Mapped[str | None] = mapped_column(
+        String(collation="C"), Computed(_ALL_ITEMS, persisted=True)
+    )
     software: Mapped[str]
     run_id: Mapped[int | None] = mapped_column(ForeignKey("evaluation_run.id"))

@@ -103,6 +103,20 @@ async def told(
     return result
 
 
+def legend(catalogue: Mapping[str, Indicator], asked: Asked, told: Told) -> dict[str, Any]:
+    """Return what the indicators and rulesets that a map tells of are called."""
+    codes = {code for one in told.properties.values() for code in one["values"] or ()}
+    return {
+        "indicators": [
+            {"code": code, "name": catalogue[code].name.model_dump()} for code in sorted(codes)
+        ],
+        "rulesets": [
+            {"id": one.ruleset.ruleset, "title": one.ruleset.title.model_dump()}
+            for one in asked.rulesets
+        ],
+    }
+
+
 # Of the values within the period the one for exactly it comes first, otherwise the one that ends
 # last; a standing one counts until it is followed. It is the rule by which rulesets judge.
 _VALUES: Final = f"""

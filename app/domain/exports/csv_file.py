@@ -14,7 +14,7 @@ from typing import Final
 
 from app.domain.exports import Cell, Row
 from app.domain.formulas import guarded
-from app.domain.reading.rowwise import TRAILER
+from app.domain.own_files import TRAILER
 
 BOM: Final = b"\xef\xbb\xbf"
 

@@ -157,7 +157,7 @@ def _cells(fact: Fact) -> tuple[str | int | None, int | None, int | None]:
     if isinstance(fact, bool):
         return str(fact).lower(), None, None
     if isinstance(fact, Percent):
-        return fact.percent, None, None
+        return f"{fact.percent}%", None, None  # 0.85 alone would be read as a fraction
     return (fact if isinstance(fact, int) else "|".join(fact) or "[]"), None, None
 
 

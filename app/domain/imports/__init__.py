@@ -18,6 +18,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -44,13 +45,19 @@ class ValueImport(Territorial, Base):
     """A file that was sent, how it is to be loaded, and the report on it once there is one.
 
     It lies where its client lies; what the operator sent lies with the nation. `headers` are the
-    headings of each sheet of which rows were refused.
+    headings of each sheet of which rows were refused. The file and the refused rows are kept until
+    `freed_at`.
     """
 
     __tablename__ = "value_import"
     __table_args__ = (
         CheckConstraint("state in ('pending', 'checked', 'committed', 'refused')", name="state"),
-        Index("ix_value_import_client_id", "client", "id"),
+        Index("ix_value_import_client", "client", "id"),
+        Index("ix_value_import_unit_id", "unit_id", "id"),
+        Index("ix_value_import_district_id", "district_id", "id"),
+        Index("ix_value_import_province_id", "province_id", "id"),
+        Index("ix_value_import_kept", "ended_at", postgresql_where=text("freed_at IS NULL")),
+        Index("ix_value_import_job_id", "job_id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -63,12 +70,16 @@ class ValueImport(Territorial, Base):
     media: Mapped[str | None]
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(_Code)
-    job_id: Mapped[int | None] = mapped_column(BigInteger)
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     headers: Mapped[list[Any] | None] = mapped_column(JSONB)
     client: Mapped[str] = mapped_column(_Code)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    district_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    province_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     created_at: Mapped[datetime.datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime.datetime | None]
+    freed_at: Mapped[datetime.datetime | None]
 
 
 class ValueImportChunk(Base):

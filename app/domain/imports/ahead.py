@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Final, TypeVar
@@ -20,7 +21,8 @@ async def read_ahead(
 ) -> AsyncIterator[AsyncIterator[Item]]:
     """Give what a source yields, read ahead of whoever takes it, until the end of a block.
 
-    While there is nothing to take, the transaction of the connection is kept from being idle.
+    Meanwhile the transaction of the connection is kept from being idle, as not every item is a
+    matter of the database.
     """
     waiting: asyncio.Queue[Item | None] = asyncio.Queue(_FRAMES)
 
@@ -47,12 +49,15 @@ async def _taken(
     reading: asyncio.Task[None],
     connection: asyncpg.Connection,
 ) -> AsyncGenerator[Item, None]:
+    heard = time.monotonic()
     while not (reading.done() and waiting.empty()):
         try:
             item = await asyncio.wait_for(waiting.get(), _PATIENCE)
         except TimeoutError:
+            item = None
+        if time.monotonic() - heard >= _PATIENCE:
             await connection.execute("SELECT 1")
-            continue
+            heard = time.monotonic()
         if item is not None:
             yield item
     await reading

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
@@ -12,6 +10,7 @@ import msgspec
 
 from app.database import Database
 from app.domain import jobs
+from app.domain.hindrances import Hindered
 from app.domain.imports import CHECKED, KIND, Mode, OnConflict, conducting, storing
 from app.domain.imports.conducting import conduct
 from app.domain.imports.ordering import MOST_AT_ONCE, Task, Tell, TooMuch
@@ -23,7 +22,9 @@ from app.domain.territory import Caller
 from app.rules.errors import Text
 from app.rules.registry import Registry
 
-_PATIENCE: Final = 10.0  # seconds that a request waits for another import of its provinces
+# A request waits for no other import of its provinces: a job does.
+_PATIENCE: Final = 0.0
+_FOR_A_JOB: Final = (TooMuch, Hindered)
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -42,15 +43,15 @@ async def begin(
     *,
     at_once: bool,
 ) -> Begun:
-    """Put an import on record and do it, or let a job do it where it is too much for a request."""
+    """Put an import on record and do it, or let a job do it where a request cannot do it now."""
     id_ = await storing.arrive(connection, caller, upload, wanted)
     if at_once:
         task = Task(id_, upload, wanted, caller, registry, MOST_AT_ONCE, _PATIENCE)
         try:
             return Begun(await _done(connection, task, _silently))
-        except TooMuch:
+        except _FOR_A_JOB:
             await connection.execute(TAKE_BACK)
-    await storing.keep(connection, id_, upload.path)
+    await storing.keep(connection, id_, upload)
     return await _as_job(connection, caller, id_, wanted)
 
 
@@ -74,18 +75,18 @@ async def commit(
         raise Forbidden(Complaint("/id", "not-your-import", _NOT_YOURS))
     if stored.state != CHECKED:
         raise Conflict(Complaint("/id", "import-not-checked", _not_checked(stored)))
+    if stored.freed_at is not None:
+        raise Conflict(Complaint("/id", "import-freed", _FREED))
     asked = stored.wanted
     wanted = Wanted(asked.options, False, mode or asked.mode, on_conflict or asked.on_conflict)
     await storing.wait_for(connection, id_, None, wanted)
     if stored.size <= most:
-        with tempfile.NamedTemporaryFile(prefix="ntm-import-") as file:
-            await storing.write_out(connection, id_, file.file)
-            file.flush()
-            upload = Upload(Path(file.name), stored.size, stored.sha256, stored.name, stored.media)
+        with storing.spool() as file:
+            upload = await storing.write_out(connection, stored, file)
             task = Task(id_, upload, wanted, caller, registry, MOST_AT_ONCE, _PATIENCE, again=True)
             try:
                 return Begun(await conduct(connection, task, _silently))
-            except TooMuch:
+            except _FOR_A_JOB:
                 await connection.execute(TAKE_BACK)
     return await _as_job(connection, caller, id_, wanted, again=True)
 
@@ -103,7 +104,7 @@ async def _done(connection: asyncpg.Connection, task: Task, tell: Tell) -> Store
     """Do an import; the file of one that may be committed later is kept."""
     stored = await conduct(connection, task, tell)
     if stored.state == CHECKED and task.caller is not None:  # the operator has the file
-        await storing.keep(connection, task.id, task.upload.path)
+        await storing.keep(connection, task.id, task.upload)
     return stored
 
 
@@ -135,6 +136,10 @@ def _not_checked(stored: Stored) -> Text:
     )
 
 
+_FREED: Final = Text(
+    "tệp của lần nhập này đã hết hạn lưu; hãy gửi lại tệp",
+    "the file of this import is kept no longer; send the file again",
+)
 _NOT_YOURS: Final = Text(
     "lần nhập này do máy khách khác gửi; chỉ máy khách đó mới nạp được",
     "another client sent this import; only that client can commit it",

@@ -16,7 +16,7 @@ from app.domain.audit import Act
 from app.domain.imports import rejecting, storing
 from app.domain.imports.ahead import read_ahead
 from app.domain.imports.ordering import Task, Tell
-from app.domain.imports.storing import Stored, Upload
+from app.domain.imports.storing import Stored
 from app.domain.imports.taking import BEGIN, Taking
 from app.domain.jobs.running import Running
 from app.domain.reading.causes import Unreadable
@@ -24,18 +24,19 @@ from app.domain.reading.limited import reading
 from app.domain.territory import Caller
 
 _ATTEMPTS: Final = 3
+_PATIENCE: Final = 5.0  # seconds that a job waits for others of its provinces before it gives way
 
 
 async def conduct(connection: asyncpg.Connection, task: Task, tell: Tell) -> Stored:
     """Do an import within the transaction of a connection; return it with its report.
 
-    Raises TooMuch, and DatabaseFailed where it gave way to another transaction.
+    Raises TooMuch, Hindered, and DatabaseFailed where it gave way to another transaction.
     """
     await connection.execute(BEGIN)
     work = Taking(connection, task, tell)
     try:
         async with (
-            reading(task.upload.path, task.order()) as read,
+            reading(task.upload.file, task.order(), blames=task.blames) as read,
             read_ahead(read.frames(), connection) as frames,
         ):
             async for frame in frames:
@@ -63,22 +64,29 @@ async def note(
 async def run(running: Running) -> None:
     """Do an import as a job, from its stored upload; whatever stops it, it begins anew."""
     id_ = int(running.arguments["import"])
-    async with running.database.reading() as connection:
-        stored = await storing.get(connection, running.caller, id_)
-    async with storing.spooled(running.database, id_) as path:
-        upload = Upload(path, stored.size, stored.sha256, stored.name, stored.media)
-        again = bool(running.arguments["again"])
-        task = Task(id_, upload, stored.wanted, running.caller, running.registry, again=again)
+    with storing.spool() as file:
+        async with running.database.reading() as connection:
+            stored = await storing.get(connection, running.caller, id_)
+            upload = await storing.write_out(connection, stored, file)
+        task = Task(
+            id_, upload, stored.wanted, running.caller, running.registry, patience=_PATIENCE,
+            again=bool(running.arguments["again"]), blames=running.failed_before,
+        )  # fmt: skip
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 async with running.database.writing() as connection:
                     done = await conduct(connection, task, running.tell)
-                    rows = done.report["rows"] if done.report else None
-                    await running.finish(connection, _result(done), rows)
+                    await running.finish(connection, _result(done), _rows(done))
                 return
             except DatabaseFailed as error:
                 if not error.gave_way or attempt == _ATTEMPTS:
                     raise
+
+
+def _rows(done: Stored) -> int | None:
+    """Return how many rows there were; of a file that was not read to its end nobody knows."""
+    report = done.report or {}
+    return None if report.get("fault") else report.get("rows")
 
 
 def _result(done: Stored) -> dict[str, Any]:

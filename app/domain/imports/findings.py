@@ -15,6 +15,9 @@ from app.rules.errors import Text
 MOST_ROWS: Final = 100  # rows of a cause that the report names; the others are counted
 MOST_CAUSES: Final = 500  # of a code, that have texts of their own
 MOST_REJECTED: Final = 100_000  # rows whose cells and reasons are kept
+MOST_REASONS: Final = 20  # of a row, that are kept
+NOT_KEPT: Final = "refused-rows-not-kept"
+STOPPED: Final = "too-many-bad-rows"  # the one fault before which something was read
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -58,7 +61,8 @@ class Cause(msgspec.Struct):
         }
 
 
-Reason = tuple[Cause, str | None]
+# A cause, and what stands in the row where that says more than the row itself.
+Reason = Cause | tuple[Cause, str]
 
 
 class Causes:
@@ -96,21 +100,58 @@ class Findings:
         self.created = self.superseded = self.unchanged = self.skipped = self.rejected = 0
         self.faults: list[str] = []
         self.rejections: dict[tuple[str | None, int], list[Reason]] = {}
+        self._left_out: dict[str | None, bytearray] = {}  # rows that are not kept, a bit each
 
     def reject(
-        self, code: str, message: Text, where: Where, cells: int, sample: str | None = None
+        self,
+        code: str,
+        message: Text,
+        where: Where,
+        cells: int,
+        sample: str | None = None,
+        *,
+        plain: bool = False,
     ) -> None:
-        """Note what is wrong in a row, and how many more values are lost by it."""
+        """Note what is wrong in a row, and how many more values are lost by it.
+
+        What is `plain` is seen in the row itself: its sample is not kept for each.
+        """
         self.rejected += cells
         cause = self.conflicts.add(code, message, where, sample)
         key = (where.sheet, where.row or 0)
-        if key in self.rejections or len(self.rejections) < MOST_REJECTED:
-            self.rejections.setdefault(key, []).append((cause, sample))
+        if key not in self.rejections and len(self.rejections) >= MOST_REJECTED:
+            self._leave_out(*key)
+            return
+        reasons = self.rejections.setdefault(key, [])
+        if len(reasons) < MOST_REASONS:
+            reasons.append(cause if plain or sample is None else (cause, sample))
+        elif len(reasons) == MOST_REASONS:
+            reasons.append(_MORE)
+
+    def _leave_out(self, sheet: str | None, row: int) -> None:
+        rows = self._left_out.setdefault(sheet, bytearray())
+        byte, bit = divmod(row, 8)
+        rows.extend(bytes(max(byte + 1 - len(rows), 0)))
+        rows[byte] |= 1 << bit
+
+    def complete(self) -> None:
+        """Tell how many refused rows are not kept."""
+        left_out = sum(int.from_bytes(rows).bit_count() for rows in self._left_out.values())
+        if left_out:
+            text = _LEFT_OUT.format(most=MOST_REJECTED, count=left_out)
+            self.warnings.add(NOT_KEPT, text, Where(), None, left_out)
 
     def fault(self, code: str, message: Text, where: Where, sample: str | None = None) -> None:
-        """Note why the file as a whole is refused."""
+        """Note why the file as a whole is refused; then nothing is said of its values.
+
+        Only a file that has too many faults of values was read: as far as it says.
+        """
         self.faults.append(code)
         self.conflicts.add(code, message, where, sample)
+        if code != STOPPED:
+            self.created = self.superseded = self.unchanged = self.skipped = self.rejected = 0
+            self.rejections.clear()
+            self._left_out.clear()
 
     def counts(self) -> dict[str, int]:
         """Return how many values became what; `superseded` are some of those created."""
@@ -123,7 +164,23 @@ class Findings:
         }
 
 
+_LEFT_OUT: Final = Text(
+    "chỉ lưu {most} dòng bị từ chối đầu tiên; {count} dòng khác không được lưu: hãy sửa và gửi lại "
+    "các dòng đã lưu, rồi gửi lại cả tệp",
+    "only the first {most} refused rows are kept; {count} further rows are not: mend the kept ones "
+    "and send them again, then the whole file",
+)
 _OTHERS: Final = Text(
     "các lỗi khác cùng loại; xem lý do của từng dòng trong rejected.csv",
     "more of the same kind; the reason of each row stands in rejected.csv",
+)
+_MORE: Final = Cause(
+    "further-reasons",
+    None,
+    None,
+    Text(
+        "dòng này còn lỗi khác; hãy sửa các lỗi đã nêu rồi gửi lại",
+        "there is more wrong in this row; mend what is named and send it again",
+    ),
+    None,
 )

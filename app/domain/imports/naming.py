@@ -22,7 +22,16 @@ from app.rules.facts import printable
 from app.rules.period import read_period
 
 _TOGETHER: Final = 200  # names looked up at once: each takes a while, others work meanwhile
-_MOST_NAMED: Final = 5  # candidates that a message names
+_MOST_NAMED: Final = 5  # candidates that a sample names
+
+
+class Doubtful(Unclear, frozen=True):
+    """Why a code or name means no one unit: what it may mean stands in `sample`.
+
+    The message speaks of none of them, so that all rows of one cause have one text.
+    """
+
+    sample: str
 
 
 async def keys(
@@ -78,11 +87,13 @@ def _key(
         return chosen.pop()
     shown = printable(answers[0][0].name or "")
     if several := {one.key: one for of_day in fitting for one in of_day}:
-        return Unclear("unit", "ambiguous-unit", _several(shown, _named(several.values())))
+        sample = f"{shown} → {_named(several.values())}"
+        return Doubtful("unit", "ambiguous-unit", _SEVERAL, sample)
     similar = {
         one.key: one for _, answer in answers for one in (*answer.candidates, *answer.successors)
     }
-    return Unclear("unit", "unit-not-found", _none(shown, _named(similar.values())))
+    sample = f"{shown} ≈ {_named(similar.values())}" if similar else shown
+    return Doubtful("unit", "unit-not-found", _NONE, sample)
 
 
 def _fitting(place: Place, asked: Asked, answer: Resolved) -> list[Found]:
@@ -125,20 +136,14 @@ def _within(unit: Found) -> str:
     return f"{unit.named}, {above}" if above else unit.named
 
 
-def _several(name: str, named: str) -> Text:
-    return Text(
-        f"tên “{name}” chỉ nhiều đơn vị: {named}; hãy ghi mã, hoặc thêm cột huyện, tỉnh",
-        f"the name “{name}” means several units: {named}; write the code, or add columns for "
-        "district and province",
-    )
-
-
-def _none(name: str, named: str) -> Text:
-    vi, en = (f"; gần giống: {named}", f"; similar are: {named}") if named else ("", "")
-    return Text(
-        f"không có đơn vị tên “{name}” trong kỳ đó{vi}; hãy ghi mã đơn vị",
-        f"there is no unit named “{name}” in that period{en}; write the unit's code",
-    )
+_SEVERAL: Final = Text(
+    "tên này chỉ nhiều đơn vị; hãy ghi mã, hoặc thêm cột huyện, tỉnh",
+    "the name means several units; write the code, or add columns for district and province",
+)
+_NONE: Final = Text(
+    "không có đơn vị tên này trong kỳ đó; hãy ghi mã đơn vị",
+    "there is no unit of this name in that period; write the unit's code",
+)
 
 
 # The days on which anything in the register changed, in order, and one before all of them.
@@ -165,18 +170,21 @@ async def contradictions(
         n: one
         for n, one in found.items()
         if isinstance(one, Entity) and places[n].code
-        and (places[n].name or places[n].district or places[n].province)
+        and (places[n].name or places[n].district or places[n].province or places[n].level)
     }  # fmt: skip
     called = await _called(connection, doubly.values())
-    wrong = {}
+    wrong: dict[int, Unclear] = {}
     for n, unit in doubly.items():
         place = places[n]
+        if place.level not in (None, unit.level):
+            wrong[n] = Doubtful("unit", "unit-mismatch", _MISMATCH, f"{unit.named} ≠ {place.level}")
         for text, id_ in (
             (place.name, unit.id), (place.district, unit.district_id),
             (place.province, unit.province_id),
         ):  # fmt: skip
             if text and not _keys(text) & called.get(id_ or 0, frozenset()):
-                wrong[n] = Unclear("unit", "unit-mismatch", _mismatch(unit, text))
+                sample = f"{unit.named} ≠ {printable(text)}"
+                wrong[n] = Doubtful("unit", "unit-mismatch", _MISMATCH, sample)
                 break
     return wrong
 
@@ -199,10 +207,7 @@ def _keys(text: str) -> set[str]:
     return {text, loose_key(key), loose_key(rest), *padded}
 
 
-def _mismatch(unit: Entity, text: str) -> Text:
-    shown = printable(text)
-    return Text(
-        f"mã là của {unit.named}, không khớp với “{shown}” ghi bên cạnh; hãy sửa mã hoặc tên",
-        f"the code is that of {unit.named} and does not go with “{shown}” beside it; mend the "
-        "code or the name",
-    )
+_MISMATCH: Final = Text(
+    "mã không khớp với tên hoặc cấp ghi bên cạnh; hãy sửa mã, tên hoặc cấp",
+    "the code does not go with the name or the level beside it; mend the code, name or level",
+)

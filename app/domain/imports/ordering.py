@@ -26,7 +26,8 @@ class Task(msgspec.Struct, frozen=True):
     """What is to be done with which file, for whom; `most` values, and `patience` in seconds.
 
     Without a caller it is the operator's. What was checked before (`again`) may be tried once more
-    when it is refused.
+    when it is refused. What cut off an attempt before this one `blames` the file if it happens
+    again.
     """
 
     id: int
@@ -37,6 +38,7 @@ class Task(msgspec.Struct, frozen=True):
     most: int | None = None
     patience: float = 600.0
     again: bool = False
+    blames: bool = False
 
     def order(self) -> Order:
         """Return what the reading process is told."""

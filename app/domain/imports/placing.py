@@ -180,18 +180,13 @@ def _is_absent(found: Entity | Unclear) -> bool:
 
 def _ambiguous(code: str, found: Sequence[Entity | Unclear]) -> Unclear:
     named = ", ".join(one.named if isinstance(one, Entity) else one.message.vi for one in found)
-    shown = printable(code)
-    return Unclear(
-        "unit",
-        "ambiguous-code",
-        Text(
-            f"mã “{shown}” có thể đã mất số 0 ở đầu và chỉ nhiều đơn vị: {named}; hãy ghi đủ mã",
-            f"the code “{shown}” may have lost zeros in front and means several units: {named}; "
-            "write the whole code",
-        ),
-    )
+    return naming.Doubtful("unit", "ambiguous-code", _SHORT, f"{printable(code)} → {named}")
 
 
+_SHORT: Final = Text(
+    "mã có thể đã mất số 0 ở đầu và chỉ nhiều đơn vị; hãy ghi đủ mã",
+    "the code may have lost zeros in front and means several units; write the whole code",
+)
 _NAMELESS: Final = Text(
     "không ghi mã hay tên đơn vị; hãy ghi mã đơn vị",
     "there is neither a code nor a name of a unit; write the unit's code",

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BufferedReader
 from typing import IO, Any, Final
 
 import asyncpg
 import msgspec
 
-from app.database import Database
 from app.domain.conditions import Conditions
+from app.domain.hindrances import of_files
 from app.domain.imports import CHECKED, CHUNK, FAILED, Mode, OnConflict, State
+from app.domain.newest import newest
 from app.domain.recordings import OPERATOR
 from app.domain.refusals import Absent, Complaint
 from app.domain.territory import Caller, Place, reached
@@ -44,20 +46,22 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Upload(msgspec.Struct, frozen=True):
-    """A file that was sent, where it lies now; `media` is what the sender declared, or None."""
+    """A file that was sent, open and without a name; `media` is what the sender declared, or None.
 
-    path: Path
+    What is open when a process is killed is gone with it: nothing is left behind.
+    """
+
+    file: IO[bytes]
     size: int
     sha256: str
     name: str | None = None
     media: str | None = None
 
     @classmethod
-    def of(cls, path: Path, name: str | None = None) -> Upload:
-        """Return a file of this machine as one that was sent."""
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(path, path.stat().st_size, digest, name)
+    def of(cls, file: BufferedReader, name: str | None = None) -> Upload:
+        """Return an open file of this machine as one that was sent."""
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(file, os.fstat(file.fileno()).st_size, digest, name)
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -77,6 +81,7 @@ class Stored(msgspec.Struct, frozen=True):
     place: Place
     created_at: datetime.datetime
     ended_at: datetime.datetime | None
+    freed_at: datetime.datetime | None
 
 
 # An import lies where its client lies; the operator's lies with the nation.
@@ -92,7 +97,6 @@ RETURNING id
 _KEEP: Final = "INSERT INTO value_import_chunk (import_id, number, content) VALUES ($1, $2, $3)"
 _PIECE: Final = "SELECT content FROM value_import_chunk WHERE import_id = $1 AND number = $2"
 _DROP: Final = "DELETE FROM value_import_chunk WHERE import_id = $1"
-_AGAIN: Final = "DELETE FROM value_import_rejection WHERE import_id = $1"
 _WAIT: Final = """
 UPDATE value_import SET state = 'pending', job_id = $2, dry_run = $3, mode = $4, on_conflict = $5
  WHERE id = $1
@@ -103,20 +107,22 @@ UPDATE value_import SET state = $2::text, dry_run = $2::text = 'checked', report
  WHERE id = $1
 """
 # An import that waits for a job that has ended without it is shown as failed.
+_STATE: Final = f"""
+CASE WHEN {{0}}.state = 'pending' AND EXISTS (
+       SELECT FROM job j WHERE j.id = {{0}}.job_id AND j.state IN ('failed', 'cancelled'))
+     THEN '{FAILED}' ELSE {{0}}.state END
+"""
 _SHOWN: Final = f"""
 i.id, i.dry_run, i.mode, i.on_conflict, i.options, i.name, i.media, i.size, i.sha256, i.job_id,
-i.client, i.unit_id, i.district_id, i.province_id, i.created_at, i.ended_at,
-CASE WHEN i.state = 'pending' AND EXISTS (
-       SELECT FROM job j WHERE j.id = i.job_id AND j.state IN ('failed', 'cancelled'))
-     THEN '{FAILED}' ELSE i.state END AS shown_state
+i.client, i.unit_id, i.district_id, i.province_id, i.created_at, i.ended_at, i.freed_at,
+{_STATE.format("i")} AS shown_state
 """
 _GET: Final = f"SELECT {_SHOWN}, i.report, i.headers FROM value_import i WHERE {{}}"
 _HOLD: Final = "SELECT FROM value_import WHERE id = $1 FOR UPDATE"
 _LIST: Final = f"""
-SELECT * FROM (
-  SELECT {_SHOWN}, i.report - '{{{{conflicts,warnings}}}}'::text[] AS report, NULL AS headers
-    FROM value_import i WHERE {{}}) s
- WHERE {{}} ORDER BY id DESC LIMIT {{:d}}
+SELECT {_SHOWN}, i.report - '{{{{conflicts,warnings}}}}'::text[] AS report, NULL AS headers
+  FROM ({{}}) found CROSS JOIN LATERAL (SELECT * FROM value_import WHERE id = found.id LIMIT 1) i
+ ORDER BY i.id DESC
 """
 
 
@@ -142,29 +148,35 @@ async def arrive(
     return int(found)
 
 
-async def keep(connection: asyncpg.Connection, id_: int, path: Path) -> None:
+async def keep(connection: asyncpg.Connection, id_: int, upload: Upload) -> None:
     """Store an upload until it is loaded or refused; never more than a piece of it is in memory."""
-    with path.open("rb") as file:
-        for number, piece in enumerate(iter(lambda: file.read(CHUNK), b"")):
-            await connection.execute(_KEEP, id_, number, piece)
+    for number, start in enumerate(range(0, upload.size, CHUNK)):
+        with of_files():
+            piece = os.pread(upload.file.fileno(), CHUNK, start)
+        await connection.execute(_KEEP, id_, number, piece)
 
 
-@asynccontextmanager
-async def spooled(database: Database, id_: int) -> AsyncIterator[Path]:
-    """Yield a file of this machine with the stored upload of an import."""
-    with tempfile.NamedTemporaryFile(prefix="ntm-import-") as file:
-        async with database.reading() as connection:
-            await write_out(connection, id_, file.file)
-        file.flush()
-        yield Path(file.name)
+@contextmanager
+def spool() -> Iterator[IO[bytes]]:
+    """Yield a file for an upload, without a name: it ends with the block, or with this process."""
+    with of_files():
+        file = tempfile.TemporaryFile(prefix="ntm-upload-")  # noqa: SIM115 - it is closed below
+    try:
+        yield file
+    finally:
+        file.close()
 
 
-async def write_out(connection: asyncpg.Connection, id_: int, file: IO[bytes]) -> None:
-    """Write the stored upload of an import into a file, piece by piece."""
+async def write_out(connection: asyncpg.Connection, stored: Stored, file: IO[bytes]) -> Upload:
+    """Write the stored upload of an import into a file, piece by piece; return it."""
     number = 0
-    while (piece := await connection.fetchval(_PIECE, id_, number)) is not None:
-        file.write(piece)
+    while (piece := await connection.fetchval(_PIECE, stored.id, number)) is not None:
+        with of_files():
+            file.write(piece)
         number += 1
+    with of_files():
+        file.flush()
+    return Upload(file, stored.size, stored.sha256, stored.name, stored.media)
 
 
 async def wait_for(
@@ -173,7 +185,6 @@ async def wait_for(
     """Let an import wait until a job, or this transaction, has done it."""
     how = wanted.dry_run, wanted.mode, wanted.on_conflict
     await connection.execute(_WAIT, id_, job_id, *how)
-    await connection.execute(_AGAIN, id_)
 
 
 async def end(
@@ -219,14 +230,12 @@ async def page(
 
     Their reports leave out what was found.
     """
-    where = _seen(caller)
-    told = []
+    where = Conditions()
     if state is not None:
-        told.append(f"shown_state = {where.mark(state)}")
-    if before:
-        told.append(f"id < {where.mark(before)}")
-    statement = _LIST.format(where, " AND ".join(told) or "true", size)
-    return [_stored(row) for row in await connection.fetch(statement, *where.parameters)]
+        where.add(f"{_STATE.format('x')} = {{}}", state)
+    found = newest("value_import", where, caller.territory, size, before, caller.client_id)
+    rows = await connection.fetch(_LIST.format(found), *where.parameters)
+    return [_stored(row) for row in rows]
 
 
 def _seen(caller: Caller | None) -> Conditions:
@@ -256,6 +265,7 @@ def _stored(row: asyncpg.Record) -> Stored:
         (row["unit_id"], row["district_id"], row["province_id"]),
         row["created_at"],
         row["ended_at"],
+        row["freed_at"],
     )
 
 

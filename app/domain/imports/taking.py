@@ -12,6 +12,7 @@ import msgspec
 from app.domain.imports import CHECKED, COMMITTED, REFUSED, State, placing, turns
 from app.domain.imports.findings import Findings, Where
 from app.domain.imports.loading import Compared, Loader, Target
+from app.domain.imports.naming import Doubtful
 from app.domain.imports.ordering import Task, Tell, TooMuch, level
 from app.domain.reading.frames import (
     Alive,
@@ -35,6 +36,7 @@ BEGIN: Final = "SAVEPOINT loading"
 TAKE_BACK: Final = "ROLLBACK TO SAVEPOINT loading"
 RESTORED: Final = "code-zeros-restored"
 _EVERY: Final = 1.0  # seconds between two words on progress
+_LONGEST: Final = 10.0  # seconds for which a request waits for an import
 
 
 class Taking:
@@ -51,15 +53,17 @@ class Taking:
         self._loads = not task.wanted.dry_run
         self._began = False
         self._end = End(0, 0)
-        self._seen = 0
-        self._told = time.monotonic()
+        self._seen = self._done = 0
+        self._told = self._since = time.monotonic()
         self._codes = list(task.registry.indicators)
         self._loader = Loader(
             connection, task.caller, self._codes, self._targets, task.wanted.on_conflict
         )
 
     async def take(self, read: Reading, frame: msgspec.Struct) -> None:
-        """Take what the reading process tells."""
+        """Take what the reading process tells; raise TooMuch where a request waits too long."""
+        if self._task.most is not None and time.monotonic() - self._since > _LONGEST:
+            raise TooMuch
         match frame:
             case Table():
                 self.tables.append(frame)
@@ -154,20 +158,28 @@ class Taking:
             target = self._targets[cells.place[one]]
             sample = f"{target.unit.named}, {target.period.text}, {code}" \
                 if isinstance(target, Target) else None  # fmt: skip
-            await self._reject("conflict-on-record", _ON_RECORD, where, 1, sample)
+            await self._reject("conflict-on-record", _ON_RECORD, where, 1, sample, plain=True)
 
     async def _unplaced(self, frame: Unplaced) -> None:
         found = self._targets[frame.place]
         assert isinstance(found, Unclear)  # noqa: S101 - the reading process was told so
         place = self._places[frame.place]
-        sample = place.code or place.name or place.district or place.province
+        written = place.code or place.name or place.district or place.province
+        sample = found.sample if isinstance(found, Doubtful) else written
         where = Where(frame.sheet, frame.row, frame.column)
         await self._reject(found.code, found.message, where, frame.cells, sample)
 
     async def _reject(
-        self, code: str, text: Text, where: Where, cells: int, sample: str | None
+        self,
+        code: str,
+        text: Text,
+        where: Where,
+        cells: int,
+        sample: str | None,
+        *,
+        plain: bool = False,
     ) -> None:
-        self.found.reject(code, text, where, cells, sample)
+        self.found.reject(code, text, where, cells, sample, plain=plain)
         if self._task.wanted.mode == "all":
             await self._take_back()
 
@@ -179,15 +191,19 @@ class Taking:
             await self._connection.execute(TAKE_BACK)
 
     async def _say(self, rows: int) -> None:
+        """Tell progress now and then; what is only looked through before is none."""
+        if self.tables:
+            self._done = max(self._done, rows)
         now = time.monotonic()
         if now - self._told >= _EVERY:
             self._told = now
             about = [one.about for one in self.tables]
             known = about and None not in about
-            await self._tell(rows, sum(one or 0 for one in about) if known else None)
+            await self._tell(self._done, sum(one or 0 for one in about) if known else None)
 
     async def end(self) -> State:
         """Decide what becomes of the import; what must not stay is taken back."""
+        self.found.complete()
         if self._restored and not any(o.code == RESTORED for o in self.found.warnings):
             sample = next(iter(self._restored.values()))  # of values that were refused for more
             self.found.warnings.add(RESTORED, _RESTORED, Where(), sample, len(self._restored))

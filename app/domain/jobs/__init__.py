@@ -11,7 +11,16 @@ from typing import Any, Final, Literal
 
 import asyncpg
 import msgspec
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, String, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    String,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -42,6 +51,10 @@ class Job(Territorial, Base):
             "state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="state"
         ),
         Index("ix_job_open", "id", postgresql_where=text(_OPEN)),
+        Index("ix_job_client", "client", "id"),
+        Index("ix_job_unit_id", "unit_id", "id"),
+        Index("ix_job_district_id", "district_id", "id"),
+        Index("ix_job_province_id", "province_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -54,7 +67,10 @@ class Job(Territorial, Base):
     problem: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
     deaths: Mapped[int] = mapped_column(server_default=text("0"))
-    client: Mapped[str] = mapped_column(_Code, index=True)
+    client: Mapped[str] = mapped_column(_Code)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    district_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    province_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String))
     official_id: Mapped[str | None]
     official_office: Mapped[str | None]
@@ -65,14 +81,18 @@ class Job(Territorial, Base):
     ended_at: Mapped[datetime.datetime | None]
 
 
-def shown(row: asyncpg.Record) -> dict[str, Any]:
-    """Return a job as it is shown; what a problem says, it says in both languages."""
+def shown(row: asyncpg.Record, *, whole: bool = True) -> dict[str, Any]:
+    """Return a job as it is shown, with its result unless that is left out.
+
+    What a problem says, it says in both languages.
+    """
+    result = {"result": _read(row["result"])} if whole else {}
     return {
         "id": row["id"],
         "kind": row["kind"],
         "state": row["state"],
         "progress": {"done": row["done"], "total": row["total"]},
-        "result": _read(row["result"]),
+        **result,
         "problem": _read(row["problem"]),
         "created_by": row["client"],
         "created_at": row["created_at"],

@@ -17,6 +17,7 @@ from app.database import EVERYTHING, Database, DatabaseFailed
 from app.database.failures import NotYours
 from app.domain import recognition
 from app.domain.grants import Grants
+from app.domain.hindrances import Hindered
 from app.domain.jobs.running import Interrupted, Kind, Lost, Running
 from app.domain.refusals import Absent, Complaint, Conflict, Forbidden, Refused
 from app.domain.territory import Caller, Official, Territories
@@ -63,7 +64,7 @@ class Conductor:
     async def conduct(self, id_: int) -> None:
         """Do a job, unless it is over; what it fails of is put on record.
 
-        Raises what is no failure of the job: DatabaseFailed, Interrupted. It is tried again then.
+        Raises what may pass: DatabaseFailed, Hindered, Interrupted. It is tried again then.
         """
         async with self._database.writing() as connection:
             row = await connection.fetchrow(_CLAIM, id_, self._spared.pop(id_, -1))
@@ -88,15 +89,18 @@ class Conductor:
         except (Interrupted, asyncio.CancelledError):
             await self._spare(row)
             raise
-        except DatabaseFailed as error:
-            if error.code != _SLOW or error.gave_way:  # no fault of the job
+        except (DatabaseFailed, Hindered) as error:
+            if _passes(error):
                 await self._spare(row)
+            elif row["deaths"] > _MOST_DEATHS:
+                await self._fail(row, _plain(error.code, error.text))
+                return error.code
             raise
         except Exception as error:
             problem = problem_of(error)
             if problem["code"] == _INTERNAL:
                 _log.error("job failed", extra={"job": row["id"]}, exc_info=error)
-            await self._end(row, _FAIL, msgspec.json.encode(problem).decode())
+            await self._fail(row, problem)
             return str(problem["code"])
         return "succeeded"
 
@@ -111,7 +115,7 @@ class Conductor:
         await kind(
             Running(
                 row["id"], row["attempt"], caller, arguments, self._database, self._registry,
-                self._settings, lambda: self.stopping,
+                self._settings, lambda: self.stopping, failed_before=row["deaths"] > 1,
             )
         )  # fmt: skip
         await self._end(row, _ENDED)
@@ -133,6 +137,9 @@ class Conductor:
             official=_official(row),
         )
 
+    async def _fail(self, row: asyncpg.Record, problem: Mapping[str, Any]) -> None:
+        await self._end(row, _FAIL, msgspec.json.encode(problem).decode())
+
     async def _end(self, row: asyncpg.Record, statement: str, *told: Any) -> None:
         """Put on record how a job ended, unless it ended otherwise meanwhile."""
         async with self._database.writing() as connection:
@@ -144,6 +151,15 @@ class Conductor:
         with contextlib.suppress(DatabaseFailed, OSError):
             await self._end(row, _SPARE)
             del self._spared[row["id"]]
+
+
+def _passes(error: DatabaseFailed | Hindered) -> bool:
+    """Tell whether a failure passes by itself, however often: it is no fault of the job."""
+    if isinstance(error, Hindered):
+        return error.passes
+    if isinstance(error.__cause__, asyncpg.DiskFullError):
+        return False
+    return error.code != _SLOW or error.gave_way
 
 
 def _named(row: asyncpg.Record) -> dict[str, str]:

@@ -9,9 +9,23 @@ import msgspec
 
 from app.domain.conditions import Conditions
 from app.domain.jobs import State
+from app.domain.newest import newest
 from app.domain.refusals import Absent, Complaint
 from app.domain.territory import Caller, reached
 from app.rules.errors import Text
+
+# What a job was given to work on is shown to nobody, and may be long.
+_HEAD: Final = """
+j.id, j.kind, j.state, j.done, j.total, j.client, j.attempt, j.created_at, j.started_at, j.ended_at
+"""
+_SHOWN: Final = f"{_HEAD}, j.result, j.problem"
+_PLACE: Final = "j.unit_id, j.district_id, j.province_id"
+# A result may be long, and so may the list of all that is wrong: lists leave them out.
+_PAGE: Final = f"""
+SELECT {_HEAD}, j.problem - 'errors' AS problem
+  FROM ({{}}) found CROSS JOIN LATERAL (SELECT * FROM job WHERE id = found.id LIMIT 1) j
+ ORDER BY j.id DESC
+"""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -33,27 +47,22 @@ def _seen(caller: Caller) -> Conditions:
 async def page(
     connection: asyncpg.Connection, caller: Caller, wanted: Wanted, limit: int, after: int
 ) -> list[asyncpg.Record]:
-    """Return jobs, the newest first, that are older than number `after`."""
-    where = _seen(caller)
+    """Return jobs in short, the newest first, that are older than number `after`."""
+    where = Conditions()
     if wanted.kind is not None:
-        where.add("j.kind = {}", wanted.kind)
+        where.add("x.kind = {}", wanted.kind)
     if wanted.state is not None:
-        where.add("j.state = {}", wanted.state)
-    if after:
-        where.add("j.id < {}", after)
-    return list(
-        await connection.fetch(
-            f"SELECT j.* FROM job j WHERE {where} ORDER BY j.id DESC LIMIT {limit:d}",
-            *where.parameters,
-        )
-    )
+        where.add("x.state = {}", wanted.state)
+    found = newest("job", where, caller.territory, limit, after, caller.client_id)
+    return list(await connection.fetch(_PAGE.format(found), *where.parameters))
 
 
 async def get(connection: asyncpg.Connection, caller: Caller, id_: int) -> asyncpg.Record:
     """Return a job that the caller may see; raise Absent."""
     where = _seen(caller)
     where.add("j.id = {}", id_)
-    row = await connection.fetchrow(f"SELECT j.* FROM job j WHERE {where}", *where.parameters)
+    statement = f"SELECT {_SHOWN}, {_PLACE} FROM job j WHERE {where}"
+    row = await connection.fetchrow(statement, *where.parameters)
     if row is None:
         message = Text(
             f"không có công việc số {id_} trong địa bàn của bạn; xem danh sách tại /v1/jobs",
@@ -64,8 +73,8 @@ async def get(connection: asyncpg.Connection, caller: Caller, id_: int) -> async
 
 
 # Whoever follows a job has shown a token once; it must not outlive its client.
-_FOLLOWED: Final = """
-SELECT j.* FROM job j
+_FOLLOWED: Final = f"""
+SELECT {_SHOWN} FROM job j
  WHERE j.id = $1
    AND EXISTS (SELECT FROM client c WHERE c.client_id = $2 AND c.revoked_at IS NULL)
 """

@@ -20,6 +20,7 @@ from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager, NotificationCallback
 
 from app.database.connections import QUEUE, Address
+from app.domain.hindrances import Hindered
 from app.domain.jobs.running import Interrupted
 from app.embedded import SERVICE
 
@@ -38,7 +39,7 @@ _log = logging.getLogger("ntm")
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How often a worker looks for jobs, shows that it lives, and looks for those of the dead.
+    """How often a worker looks for jobs, shows that it lives, looks for those of the dead, tidies.
 
     All in seconds; without a sign of life for `stalled` seconds a worker counts as dead.
     """
@@ -47,6 +48,7 @@ class Pace(msgspec.Struct, frozen=True):
     heartbeat: float = 10
     stalled: float = 30
     sweep: float = 10
+    tidy: float = 60
     grace: float = 5  # how long a worker that stops lets its jobs come to their next transaction
 
 
@@ -114,6 +116,8 @@ class _Again(BaseRetryStrategy):
         if isinstance(exception, Interrupted | asyncio.CancelledError):
             return RetryDecision()
         seconds = min(2 ** min(job.attempts, 10), _LONGEST)
+        if isinstance(exception, Hindered):
+            seconds = max(seconds, exception.seconds)
         return RetryDecision(retry_in={"seconds": seconds})
 
 

@@ -27,13 +27,14 @@ class Interrupted(Exception):
     """The worker stops: the job is given back and goes on elsewhere."""
 
 
+# An attempt that begins anew tells nothing before it is further than the last one.
 # Progress that is committed with what was done proves that the job does not die of itself.
 _MARK: Final = """
-UPDATE job SET done = $3, total = coalesce($4, total), deaths = 0
+UPDATE job SET done = greatest(done, $3), total = coalesce($4, total), deaths = 0
  WHERE id = $1 AND attempt = $2 AND state = 'running'
 """
 _TELL: Final = """
-UPDATE job SET done = $3, total = coalesce($4, total)
+UPDATE job SET done = greatest(done, $3), total = coalesce($4, total)
  WHERE id = $1 AND attempt = $2 AND state = 'running'
 """
 _FINISH: Final = """
@@ -61,11 +62,17 @@ class Running:
         registry: Registry,
         settings: Settings,
         stopping: Callable[[], bool] = lambda: False,
+        *,
+        failed_before: bool = False,
     ) -> None:
-        """Prepare; `database` is the patient one, `stopping` tells whether the worker stops."""
+        """Prepare; `database` is the patient one, `stopping` tells whether the worker stops.
+
+        `failed_before` tells that an attempt since the last progress died, or got no further.
+        """
         self.id, self.attempt = id_, attempt
         self.caller, self.arguments = caller, arguments
         self.registry, self.settings = registry, settings
+        self.failed_before = failed_before
         self._database = database.acting_for(caller.context())
         self._stopping = stopping
 

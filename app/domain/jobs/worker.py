@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from procrastinate import App
@@ -27,6 +28,7 @@ _log = logging.getLogger("ntm")
 _PAUSE: Final = 0.5  # seconds, doubled with every failure
 _LONGEST: Final = 10.0
 _CUTS: Final = 5
+Chore = Callable[[Database, Settings], Awaitable[None]]
 _ENDING: Final = 10.0  # seconds: a stop does not wait for a database that never answers
 
 
@@ -45,10 +47,13 @@ class Worker:
         settings: Settings,
         kinds: Mapping[str, Kind],
         *,
+        chores: Sequence[Chore] = (),
         at_once: int = 1,
         pace: Pace | None = None,
     ) -> None:
+        """Prepare; `chores` are done now and then, beside the jobs."""
         self._database, self._at_once, self._pace = database, at_once, pace or Pace()
+        self._settings, self._chores = settings, chores
         self._conductor = Conductor(database, registry, settings, kinds)
         self._stopping = asyncio.Event()
         self._signed_on: set[int] = set()  # in the queue, where a death is noticed late
@@ -120,10 +125,15 @@ class Worker:
         fetching.cancel()
 
     async def _sweep_often(self, app: App) -> None:
+        tidied = 0.0
         while True:
             await asyncio.sleep(self._pace.sweep)
             try:
                 await sweep(app, self._database, self._pace)
+                if time.monotonic() - tidied >= self._pace.tidy:
+                    tidied = time.monotonic()
+                    for chore in self._chores:
+                        await chore(self._database, self._settings)
             except (ConnectorException, DatabaseFailed, OSError):
                 _log.debug("jobs: sweeping failed, it is tried again")
 

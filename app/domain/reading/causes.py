@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from app.domain.reading.fault_texts import FAULTS
 from app.domain.reading.frames import Fault
 from app.domain.reading.row_texts import WARNINGS, WRONG
 from app.rules.errors import Text
 from app.rules.facts import printable
+
+# Faults that have more than one sentence.
+SAID_AS: Final = {"unknown-column-near": "unknown-column", "missing-statement": "missing-column"}
 
 
 class Unreadable(Exception):
@@ -25,7 +29,7 @@ class Unreadable(Exception):
     ) -> None:
         super().__init__(code)
         message = FAULTS[code].format(**words)
-        code = code.removesuffix("-near")
+        code = SAID_AS.get(code, code)
         column = None if column is None else printable(column)
         self.faults: tuple[Fault, ...] = (Fault(code, message.vi, message.en, sheet, row, column),)
 

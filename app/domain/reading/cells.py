@@ -72,12 +72,15 @@ Row = list[Cell]
 
 
 class Style(msgspec.Struct, frozen=True):
-    """How a file writes: its locale and how that is known, and what a bare share means."""
+    """How a file writes: its locale and how that is known, and what a bare share means.
+
+    Shares are told apart by their indicator and whether their heading says (%).
+    """
 
     locale: str = VIETNAMESE
     known: str = ASSUMED
-    scales: dict[int, str] = {}
-    camps: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    scales: dict[tuple[int, bool], str] = {}
+    camps: dict[tuple[int, bool], tuple[tuple[int, ...], tuple[int, ...]]] = {}
 
 
 class Complaint(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from app.domain.reading.channel import Channel
 from app.domain.reading.duplicates import Duplicates
 from app.domain.reading.evidence import Evidence
 from app.domain.reading.facts import FactReader
-from app.domain.reading.frames import PLACES_TOGETHER, End, Note, Table
+from app.domain.reading.frames import PLACES_TOGETHER, End, Fault, Note, Table
 from app.domain.reading.headings import Headings
 from app.domain.reading.limits import MOST_CELLS, MOST_ROWS
 from app.domain.reading.long import LongTable
@@ -70,7 +70,7 @@ class _Reading:
         self._tables: list[Read] = [
             LongTable(one.plan, one.sheet, places, origins, self._order.catalogue, headings)
             if one.plan.form == LONG
-            else WideTable(one.plan, one.sheet, places, origins)
+            else WideTable(one.plan, one.sheet, places, origins, headings)
             for one in self._opened
         ]
         self._merging = [
@@ -92,9 +92,17 @@ class _Reading:
         if self._duplicates.any:
             self._pass(facts, Listener(self._duplicates, allowed))
         teller = Teller(self._channel, catalogue, self._duplicates, allowed, levels)
-        self._tell_of_sheets(teller)
-        self._pass(facts, teller)
+        stopped: Sequence[Fault] = ()
+        try:
+            self._tell_of_sheets(teller)
+            self._pass(facts, teller)
+        except Unreadable as wrong:  # more is wrong than can be told: what was read is told
+            stopped = wrong.faults
+        if not teller.rows:
+            stopped = stopped or Unreadable("empty-file").faults
         teller.end()
+        for fault in stopped:
+            self._channel.send(fault)
         return End(teller.rows, teller.cells)
 
     def _survey(self) -> tuple[Style, list[int]]:
@@ -159,7 +167,7 @@ class _Reading:
             listener.begin(number, table.name)
             for seen, (row, cells) in enumerate(self._rows(number), 1):
                 if not seen % _OFTEN:
-                    self._channel.alive(seen)
+                    self._channel.alive(listener.told)
                 table.tell(row, cells, facts, listener)
 
     def _tell_of_sheets(self, teller: Teller) -> None:
@@ -178,8 +186,8 @@ class _Reading:
             if opened.book is None:
                 continue
             if opened.book.formulas:
-                teller.note(
-                    "formula-value", opened.book.first_formula, None, str(opened.book.formulas)
+                teller.note_several(
+                    "formula-value", opened.book.first_formula, opened.book.formulas
                 )
             if opened.book.hidden_rows or opened.book.hidden_columns:
                 teller.note("hidden-rows", opened.book.first_hidden, None)

@@ -54,8 +54,8 @@ _NO_TABLES: Final = (
 )
 # What a zip is that is no .xlsx, by a name in its directory; the first that is there decides.
 _OTHER_ZIPS: Final = (
-    ("xl/vbaProject.bin", "sổ tính có macro (.xlsm)", "a workbook with macros (.xlsm)"),
-    ("xl/workbook.bin", "sổ tính nhị phân (.xlsb)", "a binary workbook (.xlsb)"),
+    ("xl/vbaProject.bin", "tệp bảng tính có macro (.xlsm)", "a workbook with macros (.xlsm)"),
+    ("xl/workbook.bin", "tệp bảng tính nhị phân (.xlsb)", "a binary workbook (.xlsb)"),
     ("word/document.xml", "tài liệu Word (.docx)", "a Word document (.docx)"),
     ("ppt/presentation.xml", "bài trình chiếu (.pptx)", "a presentation (.pptx)"),
     ("META-INF/MANIFEST.MF", "tệp Java (.jar)", "a Java archive (.jar)"),

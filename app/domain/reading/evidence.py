@@ -35,9 +35,9 @@ class Evidence:
 
     def __init__(self, catalogue: Sequence[Measure], stated: str | None) -> None:
         self._stated = stated
-        self._seen: set[tuple[int, Cell]] = set()
+        self._seen: set[tuple[int, bool, Cell]] = set()
         self._locales: set[str] = set()
-        self._camps: dict[int, dict[str, list[int]]] = {}
+        self._camps: dict[tuple[int, bool], dict[str, list[int]]] = {}
         self._most = [
             None if one.kind != "ratio" or one.numerator_may_exceed_denominator else 100
             for one in catalogue
@@ -47,31 +47,33 @@ class Evidence:
     def look(self, row: int, index: int, value: Cell, *, scaled: bool = False) -> None:
         """Look at a value; `scaled` where its column says itself what a bare number means."""
         kind = self._kinds[index]
-        if value is None or kind not in ("ratio", "count") or (index, value) in self._seen:
+        seen = index, scaled, value
+        if value is None or kind not in ("ratio", "count") or seen in self._seen:
             return
-        self._remember(index, value)
+        self._remember(seen)
         if isinstance(value, Number):
-            if kind == "ratio" and not scaled:
-                self._side(row, index, value.value, marked=value.percent)
+            if kind == "ratio":
+                self._side(row, seen[:2], value.value, marked=value.percent)
         elif isinstance(value, str):
             text = value.strip()
             for part in text.split("/", 1) if kind == "ratio" and "/" in text else ():
                 self._locale(part.strip(), None)
             marked = text.endswith("%")
             number = self._locale(text.rstrip("% "), self._most[index])
-            if kind == "ratio" and number is not None and not scaled:
-                self._side(row, index, number, marked=marked)
+            if kind == "ratio" and number is not None:
+                self._side(row, seen[:2], number, marked=marked)
 
     def look_at_count(self, cell: Cell) -> None:
         """Look at a numerator or a denominator."""
-        if isinstance(cell, str) and not cell.isdigit() and (-1, cell) not in self._seen:
-            self._remember(-1, cell)
+        seen = -1, False, cell
+        if isinstance(cell, str) and not cell.isdigit() and seen not in self._seen:
+            self._remember(seen)
             self._locale(cell.strip(), None)
 
-    def _remember(self, index: int, cell: Cell) -> None:
+    def _remember(self, seen: tuple[int, bool, Cell]) -> None:
         if len(self._seen) >= _REMEMBERED:
             self._seen.clear()
-        self._seen.add((index, cell))
+        self._seen.add(seen)
 
     def _locale(self, text: str, most: int | None) -> Decimal | None:
         """Note what a number proves; return the number where it is only one."""
@@ -82,17 +84,17 @@ class Evidence:
             return found[0] if found[1] is None else found[1]
         return found[0] if found[0] == found[1] else None
 
-    def _side(self, row: int, index: int, number: Decimal, *, marked: bool) -> None:
+    def _side(self, row: int, of: tuple[int, bool], number: Decimal, *, marked: bool) -> None:
         """Note which way of writing shares a number belongs to, if it belongs to one."""
         if marked:
             side = MARKED
         elif 0 < number < 1:
             side = FRACTION
-        elif number > (1 if self._most[index] else _EXCEEDING):
+        elif number > (1 if self._most[of[0]] else _EXCEEDING):
             side = PERCENT
         else:
             return
-        rows = self._camps.setdefault(index, {}).setdefault(side, [])
+        rows = self._camps.setdefault(of, {}).setdefault(side, [])
         if len(rows) < _NAMED and row not in rows:
             rows.append(row)
 
@@ -106,18 +108,23 @@ class Evidence:
         else:
             locale, known = VIETNAMESE, MIXED if self._locales else ASSUMED
         camps = {
-            index: (
+            of: (
                 tuple(sorted([*found.get(PERCENT, ()), *found.get(MARKED, ())])[:_NAMED]),
                 tuple(found.get(FRACTION, ())),
             )
-            for index, found in self._camps.items()
+            for of, found in self._camps.items()
         }
-        scales = {index: _scale(found) for index, found in self._camps.items()}
+        scales = {of: _scale(found, scaled=of[1]) for of, found in self._camps.items()}
         return Style(locale, known, scales, camps)
 
 
-def _scale(found: dict[str, list[int]]) -> str:
-    """Return what a bare number means where a file writes in these ways."""
+def _scale(found: dict[str, list[int]], *, scaled: bool) -> str:
+    """Return what a bare number means where a file writes in these ways.
+
+    Below a heading with (%) 2,5 and 0,85 are both percentages, unless other cells say % themselves.
+    """
+    if scaled:
+        return MARKED if {MARKED, FRACTION} <= set(found) else PERCENT
     if PERCENT in found:
         return MIXED if FRACTION in found else PERCENT
     if FRACTION in found:

@@ -58,10 +58,26 @@ _NO: Final = frozenset(
 )
 _OF: Final = re.compile(r"([^/]{1,40})/([^/]{1,40})")
 _CODES: Final = re.compile(r"[|;]")
+_CODELIKE: Final = re.compile(r"[a-z0-9_.|; -]+")
 _LONGEST_WHOLE: Final = 18  # digits
 _MOST_DECIMALS: Final = 6
+_MOST_PERCENT: Final = 1_000  # three digits are what facts have
 _PARTS: Final = ("value", "numerator", "denominator")
 _ONE: Final = Decimal(1)
+
+
+def is_words(cell: Cell) -> bool:
+    """Tell whether a cell has plain words, which no indicator could take for a value."""
+    if not isinstance(cell, str) or is_blank(cell):
+        return False
+    text = cell.strip()
+    bare = text.rstrip("% ")
+    return (
+        readings(bare) == (None, None)
+        and not _OF.fullmatch(bare)
+        and not _CODELIKE.fullmatch(text)
+        and search_key(text) not in _YES | _NO
+    )
 
 
 class Misread(Exception):
@@ -133,21 +149,28 @@ class FactReader:
         value, *counts = cells
         measure = self._catalogue[index]
         if not all(map(is_blank, counts)):
-            if measure.kind != "ratio" or not is_blank(value):
+            if measure.kind != "ratio" or isinstance(value, Given):
                 given = next(cell for cell in counts if not is_blank(cell))
                 raise Misread("unexpected-cell", given, _PARTS[1 + counts.index(given)])
-            for part, cell in zip(_PARTS[1:], counts, strict=True):
-                if is_blank(cell):
-                    raise Misread("missing-cell", cell, part)
-            return Ratio(
-                numerator=self._count(counts[0], "numerator"),
-                denominator=self._count(counts[1], "denominator"),
-            )
+            return self._counted(index, value, counts)
         if is_blank(value):
             raise Misread("missing-cell", value)
         if isinstance(value, Given):
             return ()
         return self._readers[measure.kind](index, value)
+
+    def _counted(self, index: int, value: Cell, counts: Sequence[Cell]) -> Ratio:
+        """Return a ratio by its counts; a share beside them has to be theirs, as it is rounded."""
+        for part, cell in zip(_PARTS[1:], counts, strict=True):
+            if is_blank(cell):
+                raise Misread("missing-cell", cell, part)
+        ratio = Ratio(
+            numerator=self._count(counts[0], "numerator"),
+            denominator=self._count(counts[1], "denominator"),
+        )
+        if not is_blank(value) and not _agrees(self._share(index, value), ratio):
+            raise Misread("contradictory-share", value)
+        return ratio
 
     def _number(self, cell: Cell, part: str, most: int | None = None) -> Decimal:
         if isinstance(cell, Number):
@@ -183,6 +206,13 @@ class FactReader:
 
     def _share(self, index: int, cell: Cell) -> Fact:
         """Read 3400/4000, 85%, or a bare number in the scale of the file."""
+        try:
+            return self._share_of(index, cell)
+        except Misread as wrong:
+            wrong.sample = shown(cell)  # the whole of it, not the part that cannot be read
+            raise
+
+    def _share_of(self, index: int, cell: Cell) -> Fact:
         measure = self._catalogue[index]
         most = None if measure.numerator_may_exceed_denominator else 100
         text = cell.strip() if isinstance(cell, str) else ""
@@ -201,11 +231,16 @@ class FactReader:
 
     def _scale(self, index: int, number: Decimal, cell: Cell) -> str:
         """Return what a bare number means; raise Misread where the file contradicts itself."""
-        scale = self._style.scales.get(index)
-        if number == 0 or self._scaled:
+        of = index, self._scaled
+        scale = self._style.scales.get(of)
+        if number == 0:
             return PERCENT
         if scale == MIXED or (scale == MARKED and 0 < number < 1):
-            self._refuse_mixed(index, cell, *self._style.camps[index])
+            self._refuse_mixed(index, cell, *self._style.camps[of])
+        if self._scaled:
+            if 0 < number < 1:
+                self._notes.append("read-as-percent")
+            return PERCENT
         if scale in (None, MARKED) and number == 1:
             raise Misread("ambiguous-scale", cell)
         if scale == FRACTION:
@@ -227,7 +262,8 @@ class FactReader:
         """Return a percentage; what a workbook has calculated to more decimals is rounded."""
         exponent = cast(int, number.normalize().as_tuple().exponent)
         if isinstance(cell, Number) and -exponent > _MOST_DECIMALS:
-            number = number.quantize(_ONE.scaleb(-_MOST_DECIMALS)).normalize()
+            # With its noughts: it is as exact as its digits say.
+            number = number.quantize(_ONE.scaleb(-_MOST_DECIMALS))
             self._notes.append("rounded-share")
         return _percent(number, cell)
 
@@ -256,8 +292,22 @@ def _truth(cell: Cell) -> bool:
     raise Misread("not-a-truth", cell)
 
 
+def _agrees(share: Fact, ratio: Ratio) -> bool:
+    """Tell whether a share can be that of two counts, half a unit of its last digit more or less.
+
+    A denominator of nought is the kernel's matter.
+    """
+    if isinstance(share, Percent):
+        low, high, scale = share.bounds(capped=False)
+        exact = 100 * scale * ratio.numerator
+        return low * ratio.denominator <= exact <= high * ratio.denominator
+    return share == ratio
+
+
 def _percent(number: Decimal, cell: Cell) -> Percent:
     """Return a percentage as facts write it: digits and a point, no exponent."""
+    if not 0 <= number < _MOST_PERCENT:
+        raise Misread("share-out-of-range", cell)
     text = format(number, "f").removeprefix("+")
     if -cast(int, number.as_tuple().exponent) > _MOST_DECIMALS:
         raise Misread("too-many-decimals", cell)

@@ -10,7 +10,7 @@ from app.rules.errors import Text
 FAULTS: Final[Mapping[str, Text]] = {
     "unsafe-file": Text(
         "tệp không an toàn để mở (giải nén ra quá lớn, quá thưa, quá tốn bộ nhớ hoặc có khai báo "
-        "XML lạ); hãy mở bằng bảng tính, chép phần số liệu sang tệp mới rồi gửi lại",
+        "XML lạ); hãy mở bằng phần mềm bảng tính, chép phần số liệu sang tệp mới rồi gửi lại",
         "the file is not safe to open (it unpacks to too much, is too sparse, needs too much "
         "memory or has odd XML declarations); copy the values into a new file and send that",
     ),
@@ -32,13 +32,14 @@ FAULTS: Final[Mapping[str, Text]] = {
         "the file has a password; remove it and send the file again",
     ),
     "unknown-encoding": Text(
-        "dòng này không đọc được theo mã {encoding}; hãy lưu tệp dạng UTF-8, hoặc nêu mã của tệp "
-        "(encoding=windows-1258; phông TCVN3, VNI không được hỗ trợ)",
+        "dòng này không đọc được theo bảng mã {encoding}; hãy lưu tệp dạng UTF-8, hoặc nêu bảng mã "
+        "của tệp (encoding=windows-1258; phông TCVN3, VNI không được hỗ trợ)",
         "this line cannot be read as {encoding}; save the file as UTF-8, or state its encoding "
         "(encoding=windows-1258; the TCVN3 and VNI font encodings are not supported)",
     ),
     "encoding-contradicts": Text(
-        "tệp được khai mã {declared} nhưng bắt đầu bằng dấu của {found}; hãy bỏ khai báo encoding",
+        "tệp được khai bảng mã {declared} nhưng bắt đầu bằng dấu của {found}; hãy bỏ khai báo "
+        "encoding",
         "the encoding is stated as {declared} but the file begins with the mark of {found}; "
         "leave encoding out",
     ),
@@ -88,13 +89,34 @@ FAULTS: Final[Mapping[str, Text]] = {
         "the name of the column means several indicators: {codes}; use the code as its name",
     ),
     "missing-column": Text(
-        "thiếu cột “{meaning}”; hãy thêm cột, hoặc nêu {meaning} khi gửi tệp nếu có tham số đó",
-        "the column “{meaning}” is missing; add it, or state {meaning} with the file where that "
-        "is a parameter",
+        "thiếu cột “{meaning}”; hãy thêm cột",
+        "the column “{meaning}” ({word}) is missing; add it",
+    ),
+    "missing-statement": Text(
+        "thiếu cột “{meaning}”; hãy thêm cột, hoặc nêu {word} khi gửi tệp",
+        "the column “{meaning}” ({word}) is missing; add it, or state {word} with the file",
+    ),
+    "wide-json": Text(
+        "khoá này là một chỉ số; NDJSON ghi mỗi dòng một số liệu, mã chỉ số đặt ở khoá indicator, "
+        "số liệu ở khoá value",
+        "this key is an indicator; a line of NDJSON is one value, with the code of its indicator "
+        "under the key indicator and the value under value",
     ),
     "mixed-forms": Text(
         "bảng vừa có cột chỉ số vừa có cột mang tên một chỉ số; hãy chỉ dùng một dạng",
         "the table has a column for indicators and one named as an indicator; use one form only",
+    ),
+    "mixed-sheets": Text(
+        "trang tính “{long}” ghi mỗi dòng một số liệu, trang tính “{wide}” ghi mỗi cột một chỉ số; "
+        "hãy gửi từng trang, nêu tên trang bằng sheet",
+        "the sheet “{long}” has a value in each row, the sheet “{wide}” an indicator in each "
+        "column; send one after the other, each named with sheet",
+    ),
+    "second-header": Text(
+        "từ dòng này là một bảng khác, với tiêu đề khác; hãy tách mỗi bảng ra một tệp hoặc một "
+        "trang tính",
+        "on this row another table begins, with other headings; put each table into a file or a "
+        "sheet of its own",
     ),
     "template-changed": Text(
         "cột của mẫu nhập đã bị đổi tên hoặc bị xoá; hãy tải lại mẫu nhập và chép số liệu sang",
@@ -111,13 +133,19 @@ FAULTS: Final[Mapping[str, Text]] = {
         "bảng có hơn {most} cột; hãy chia nhỏ bảng",
         "the table has more than {most} columns; split it",
     ),
+    "too-many-sheets": Text(
+        "tệp có hơn {most} trang tính; hãy chia nhỏ tệp",
+        "the file has more than {most} sheets; split it",
+    ),
     "too-many-places": Text(
         "tệp nói về hơn {most} đơn vị và kỳ; hãy chia nhỏ tệp",
         "the file speaks of more than {most} units and periods; split it",
     ),
     "too-many-bad-rows": Text(
-        "hơn {most} lỗi, các lỗi sau không được liệt kê; hãy sửa các lỗi đã nêu trước",
-        "more than {most} faults, further ones are not listed; mend those that are named first",
+        "hơn {most} lỗi nên tệp chỉ được đọc đến dòng này, phần sau chưa được kiểm tra; hãy sửa "
+        "các lỗi đã nêu rồi gửi lại cả tệp",
+        "more than {most} faults, so the file was read up to this row and not beyond; mend those "
+        "that are named and send the whole file again",
     ),
     "long-cell": Text(
         "có ô dài quá {most} ký tự; hãy rút ngắn",

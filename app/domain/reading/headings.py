@@ -56,10 +56,11 @@ _MEANINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "source": ("source", "nguon", "nguon so lieu"),
     "measured_on": ("measured on", "ngay do", "ngay do dem", "ngay so lieu", "ngay thu thap"),
     "note": ("note", "ghi chu"),
+    "status": ("status", "trang thai"),
     # Numbers of rows, the reasons of `rejected.csv`, and what an export says of a value besides.
     IGNORED: (
-        "stt", "tt", "so tt", "so thu tu", "no", "reason", "ly do", "status", "trang thai",
-        "recorded at", "thoi diem ghi", "by", "may khach", "id", "so hieu",
+        "stt", "tt", "so tt", "so thu tu", "no", "reason", "ly do", "recorded at",
+        "thoi diem ghi", "by", "may khach", "id", "so hieu",
     ),
 }  # fmt: skip
 _BY_KEY: Final = {key: meaning for meaning, keys in _MEANINGS.items() for key in keys}
@@ -68,6 +69,7 @@ _PARTS: Final = {"tu so": NUMERATOR, "mau so": DENOMINATOR, NUMERATOR: NUMERATOR
 _SHARES: Final = frozenset({"", "ty le", "percent", "phan tram"})  # below a group: its share in %
 
 _BETWEEN: Final = re.compile(r"[\W_]+")
+_RATE: Final = re.compile(r"\bti le\b")  # both are written: Tỉ lệ, Tỷ lệ
 _BRACKETS: Final = re.compile(r"[(\[]([^()\[\]]*)[)\]]\s*$")
 _PART: Final = re.compile(
     r"(?P<head>.+?)[\s\-–—:.(\[]+(?P<part>t[ửu] s[ốo]|m[ẫa]u s[ốo]|numerator|denominator)[)\]]?",
@@ -88,8 +90,24 @@ class Meaning(msgspec.Struct, frozen=True):
 UNKNOWN: Final = Meaning()
 
 
+# How a meaning is called in messages.
+_SHOWN: Final[Mapping[str, str]] = {
+    "unit": "Mã đơn vị", "name": "Tên đơn vị", "district_code": "Mã huyện", "district": "Huyện",
+    "province_code": "Mã tỉnh", "province": "Tỉnh", "level": "Cấp", "on": "Tại ngày",
+    "period": "Kỳ", "indicator": "Chỉ số", "indicator_name": "Tên chỉ số", "value": "Giá trị",
+    NUMERATOR: "Tử số", DENOMINATOR: "Mẫu số", "source": "Nguồn", "measured_on": "Ngày đo",
+    "note": "Ghi chú", "status": "Trạng thái",
+}  # fmt: skip
+
+
+def shown(meaning: str) -> str:
+    """Return how a word of the long form, or a part of an indicator, is called in messages."""
+    return _SHOWN.get(meaning, meaning)
+
+
 def _key(text: str) -> str:
-    return " ".join(_BETWEEN.sub(" ", search_key(text)).split())
+    words = " ".join(_BETWEEN.sub(" ", search_key(text)).split())
+    return _RATE.sub("ty le", words)
 
 
 class Headings:
@@ -97,6 +115,7 @@ class Headings:
 
     def __init__(self, catalogue: Sequence[Measure]) -> None:
         self._codes = {one.code: index for index, one in enumerate(catalogue)}
+        self._shown = {_key(text): text for one in catalogue for text in (one.name_vi, one.code)}
         self._names: dict[str, set[int]] = {}
         for index, one in enumerate(catalogue):
             for name in (one.code, one.name_vi, one.name_en, *one.alternatives):
@@ -145,8 +164,8 @@ class Headings:
 
     def near(self, heading: str) -> str | None:
         """Return what was probably meant by a heading that means nothing."""
-        known = {key: key for key in _BY_KEY} | {_key(code): code for code in self._codes}
-        known |= {key: key for key in self._names if key not in known}
+        known = {key: shown(meaning) for key, meaning in _BY_KEY.items() if meaning != IGNORED}
+        known = self._shown | known
         found = difflib.get_close_matches(_key(heading), known, 1, cutoff=0.75)
         return known[found[0]] if found else None
 

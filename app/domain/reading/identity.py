@@ -11,15 +11,13 @@ from typing import Final
 
 import msgspec
 
+from app.domain.own_files import IDENTITY_FORMAT, IDENTITY_MARK, IDENTITY_SHEET
 from app.domain.reading.causes import Unreadable
 from app.domain.reading.cells import Row, is_blank, text_of
 from app.domain.reading.frames import Identity, Measure, Order
 from app.domain.reading.headings import UNKNOWN, Headings, Meaning
 from app.domain.reading.layout import Layout
 
-SHEET: Final = "_ntm"
-_MARK: Final = "ntm-template"
-_FORMAT: Final = "1"
 _KEYS: Final = ("ruleset", "digest", "period", "under", "on")
 _MOST_ROWS: Final = 5_000
 _WORDS: Final = frozenset({
@@ -46,8 +44,8 @@ def read(rows: Iterator[tuple[int, Row]]) -> Template:
         texts.append([*map(text_of, cells), "", "", ""])
         if len(texts) > _MOST_ROWS:
             break
-    if not texts or texts[0][:2] != [_MARK, _FORMAT]:
-        raise Unreadable("template-changed", sheet=SHEET)
+    if not texts or texts[0][:2] != [IDENTITY_MARK, str(IDENTITY_FORMAT)]:
+        raise Unreadable("template-changed", sheet=IDENTITY_SHEET)
     start = next((n for n, row in enumerate(texts) if row[:2] == ["column", "meaning"]), None)
     said = {row[0]: row[1] for row in texts[1:start]}
     try:
@@ -61,7 +59,7 @@ def read(rows: Iterator[tuple[int, Row]]) -> Template:
             tuple(columns),
         )
     except (KeyError, ValueError, TypeError) as error:
-        raise Unreadable("template-changed", sheet=SHEET) from error
+        raise Unreadable("template-changed", sheet=IDENTITY_SHEET) from error
 
 
 def ordered(template: Template, order: Order) -> Order:

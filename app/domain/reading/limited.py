@@ -13,17 +13,21 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import msgspec
 
+from app.domain.hindrances import Hindered, of_files
 from app.domain.reading import frames
 from app.domain.reading.causes import Unreadable
 from app.domain.reading.frames import End, Order, Places, Resolved, Table, Told
+from app.rules.errors import Text
 
 SILENCE: Final = 10.0  # seconds without a frame, while one is waited for
 PATIENCE: Final = 300.0  # seconds of waiting for frames altogether
+_AGAIN: Final = 60  # seconds until a reading that was cut off is worth another attempt
+# What a process dies of by its own doing: its time is up, or it broke.
+_OWN_DOING: Final = frozenset({-signal.SIGXCPU, -signal.SIGSEGV, -signal.SIGABRT})
 _BUG: Final = 70  # how the process ends where it is wrong itself
 _WORDS: Final = 2_000  # bytes of what the process says of its own faults
 _BUFFER: Final = 2**18
@@ -36,11 +40,15 @@ class ReadingFailed(RuntimeError):
 
 
 class Reading:
-    """A file that is being read. `tables` are those whose frames have come."""
+    """A file that is being read. `tables` are those whose frames have come.
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    A process may be killed, or be late, because the machine is in need: that is blamed on the file
+    only where it `blames`.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, *, blames: bool) -> None:
         self.tables: list[Table] = []
-        self._process = process
+        self._process, self._blames = process, blames
         self._asked = asyncio.Event()  # a question to the parent is open: nothing is late
         self._waited = 0.0
         self._length: int | None = None
@@ -51,7 +59,10 @@ class Reading:
         return self.tables[0] if self.tables else None
 
     async def frames(self) -> AsyncIterator[Told]:
-        """Yield all that is told, up to `End`; raise ReadingFailed where the process is wrong."""
+        """Yield all that is told, up to `End`.
+
+        Raises ReadingFailed where the process is wrong, Hindered where it may be tried again.
+        """
         while True:
             frame = await self._next()
             if frame is None:
@@ -108,6 +119,9 @@ class Reading:
             raise ReadingFailed("the reading process failed")
         code = self._process.returncode
         named = signal.Signals(-code).name if code and code < 0 else code or "silence"
+        if code not in _OWN_DOING and not self._blames:
+            _log.warning("the reading of a file was cut off: %s", named)
+            raise Hindered("reading-unavailable", _CUT_OFF, _AGAIN)
         _log.warning("a file was refused as unsafe: the process that read it ended: %s", named)
         for frame in refusal("unsafe-file"):
             yield frame
@@ -131,15 +145,17 @@ def refusal(code: str) -> tuple[Told, ...]:
 
 
 @asynccontextmanager
-async def reading(path: Path, order: Order) -> AsyncIterator[Reading]:
-    """Read a file in a process of its own; it is ended with the context.
+async def reading(file: IO[bytes], order: Order, *, blames: bool = False) -> AsyncIterator[Reading]:
+    """Read an open file in a process of its own; it is ended with the context.
 
-    On a platform that cannot limit a process every file is refused.
+    The process shares the place in the file: nobody else reads on from there meanwhile. On a
+    platform that cannot limit a process every file is refused. Raises Hindered where none can be
+    started.
     """
     if importlib.util.find_spec("resource") is None:
         yield Refusing()
         return
-    with path.open("rb") as file:
+    with of_files():
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -160,7 +176,7 @@ async def reading(path: Path, order: Order) -> AsyncIterator[Reading]:
         with suppress(ConnectionError):
             process.stdin.write(frames.packed(order))
             await process.stdin.drain()
-        yield Reading(process)
+        yield Reading(process, blames=blames)
     finally:
         await asyncio.shield(_end(process, words))
 
@@ -186,3 +202,11 @@ async def _end(process: asyncio.subprocess.Process, words: asyncio.Task[None]) -
         pass
     await process.wait()
     await words
+
+
+_CUT_OFF: Final = Text(
+    "tiến trình đọc tệp bị dừng giữa chừng, có thể vì máy chủ quá tải hoặc hết bộ nhớ; hãy thử lại "
+    "sau ít phút",
+    "the process that reads the file was stopped half way, perhaps because the server is "
+    "overloaded or out of memory; try again in a few minutes",
+)

@@ -13,6 +13,7 @@ from typing import Final
 MOST_ROWS: Final = 1_048_576  # as many as a sheet has
 MOST_CELLS: Final = 20_000_000
 MOST_COLUMNS: Final = 2_000
+MOST_SHEETS: Final = 1_000
 LONGEST_CELL: Final = 100_000  # characters
 MOST_PLACES: Final = 200_000
 MOST_BAD: Final = 100_000
@@ -23,6 +24,7 @@ LONGEST_TEXT: Final = 64 * 2**20  # characters of all the shared texts of a work
 
 MEMORY: Final = 512 * 2**20
 SECONDS: Final = 120  # of the processor
+_TELLING: Final = 5  # more of them, for a process that is told of the end of its time
 _FILES: Final = 32
 
 
@@ -36,7 +38,8 @@ def confine() -> None:
 
     for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(one, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    # At the first limit the signal says why it ends; at the second it is killed without a word.
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + _TELLING))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, _FILES))

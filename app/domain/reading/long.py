@@ -33,8 +33,8 @@ class LongTable(Rowwise):
         catalogue: Sequence[Measure],
         headings: Headings,
     ) -> None:
-        super().__init__(plan, name, places, origins)
-        self._catalogue, self._headings = catalogue, headings
+        super().__init__(plan, name, places, origins, headings)
+        self._catalogue = catalogue
         self._fact_words = [word for word in FACT if word in plan.words]
         self._fact_of = getter([plan.words[word] for word in self._fact_words])
         self._bits: dict[Key, int] = {}
@@ -58,7 +58,9 @@ class LongTable(Rowwise):
         if bit is None:
             bit = self._look(row, fact, evidence)
         if place.__class__ is int:
+            self.check_header(row, key, cells)
             if bit and place >= 0:
+                self.last_value = row
                 duplicates.mark(place, bit)
             if self.plan.unnamed:
                 self.check_unnamed(row, cells)
@@ -124,7 +126,8 @@ class LongTable(Rowwise):
             return
         listener.rows += 1
         said = dict(zip(self._fact_words, self._fact_of(cells), strict=True))
-        if all(is_blank(cell) for cell in said.values()):
+        written = [cell for cell in said.values() if not is_blank(cell)]
+        if not written or self.signed(row, place, written, listener):
             only = next(cell for cell in cells if not is_blank(cell))
             listener.note("text-row", row, None, text_of(only)[:60])
             return
@@ -152,7 +155,7 @@ class LongTable(Rowwise):
         """Return the indicator that a cell names by code or name."""
         known = self._indicators.get(cell)
         if known is None:
-            found = self._headings.indicator(text_of(cell))
+            found = self.headings.indicator(text_of(cell))
             if is_blank(cell):
                 known = complaint("indicator", "missing-cell")
             elif len(found) == 1:

@@ -1,10 +1,14 @@
-"""Merged cells: what names a row holds for all rows of its block, a value for the first alone."""
+"""Merged cells: what names a row holds for all rows of its block, a value for the first alone.
+
+Words across the columns of a table (a section, a note, a signature) are nobody's value.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from app.domain.reading.cells import Cell, Odd, Row
+from app.domain.reading.facts import is_words
 from app.domain.reading.outline import Block
 from app.domain.reading.plan import ORIGIN, PLACE, Plan
 
@@ -50,8 +54,10 @@ class Merging:
         if block[1] in self._labels and number > block[0]:
             cells.extend([None] * (block[1] + 1 - len(cells)))
             cells[block[1]] = kept
+        banner = block[0] == block[2] and is_words(kept)
+        covered = None if banner else Odd("merged-value")
         for place in self._values:
             first = number == block[0] and place == block[1]
             if block[1] <= place <= block[3] and not first:
                 cells.extend([None] * (place + 1 - len(cells)))
-                cells[place] = Odd("merged-value")
+                cells[place] = covered

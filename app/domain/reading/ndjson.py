@@ -22,6 +22,7 @@ from app.domain.strict_json import MalformedJson, read_json
 COLUMNS: Final = (
     "unit", "name", "district", "province", "level", "on", "period", "indicator", "value",
     "numerator", "denominator", "source", "measured_on", "note",
+    "status",
 )  # fmt: skip
 _PLACE: Final = {name: place for place, name in enumerate(COLUMNS)}
 _MOST_DIGITS: Final = 30
@@ -61,6 +62,8 @@ def _place(number: int, key: str, headings: Headings, places: dict[str, int | No
         return None
     word = RENAMED.get(word or "", word)
     if word is None:
+        if headings.indicator(key):
+            raise Unreadable("wide-json", number, column=key)
         near = headings.near(key)
         code = "unknown-column" if near is None else "unknown-column-near"
         raise Unreadable(code, number, column=key, near=near)

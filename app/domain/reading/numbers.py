@@ -16,7 +16,7 @@ LOCALES: Final = (VIETNAMESE, ENGLISH)
 
 Readings = tuple[Decimal | None, Decimal | None]
 
-_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,30}")
 _SPACED: Final = re.compile(r"([+-]?[1-9][0-9]{0,2}(?:[ \u00a0\u202f][0-9]{3})+)([.,][0-9]{1,18})?")
 _SPACES: Final = str.maketrans("", "", " \u00a0\u202f")
 # A group of thousands does not begin with nought: 0,125 is no hundred and twenty-five.

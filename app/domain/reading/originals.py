@@ -79,7 +79,7 @@ def _texts(
 ) -> list[str]:
     """Return the cells of a row as text, as many as there are headings."""
     if isinstance(cells[0], Odd) and cells[0].code == "malformed-json":
-        raw = {opened.plan.words["note"]: cells[0].shown[:_RAW]}
+        raw = {opened.plan.words["value"]: cells[0].shown[:_RAW]}
         return [raw.get(place, "") for place in kept]
     texts = [_text(cell, english=english) for cell in cells]
     width = len(opened.plan.columns)
@@ -97,16 +97,20 @@ def _value(opened: Opened, cells: Row) -> Cell:
 
 
 def _lay_out(opened: Opened, cells: Row, texts: list[str]) -> None:
-    """Write a fact in JSON as cells of the long form, as far as it is one."""
+    """Write a fact in JSON as cells of the long form; what is none stays the text that it was."""
     given = _value(opened, cells)
-    raw = given.raw if isinstance(given, Given) else None
     words = opened.plan.words
-    if isinstance(raw, dict):
-        texts[words["value"]] = f"{raw['percent']}%" if "percent" in raw else ""
-        for part in ("numerator", "denominator"):
-            texts[words[part]] = str(raw.get(part, ""))
-    elif isinstance(raw, list):
-        texts[words["value"]] = "|".join(map(str, raw)) or "[]"
+    match given.raw if isinstance(given, Given) else None:
+        case {"percent": str(percent), **more} if not more:
+            texts[words["value"]] = f"{percent}%"
+        case {"numerator": int(numerator), "denominator": int(denominator), **more} if not more:
+            texts[words["value"]] = ""
+            texts[words["numerator"]], texts[words["denominator"]] = (
+                str(numerator),
+                str(denominator),
+            )
+        case list(codes) if all(isinstance(one, str) for one in codes):
+            texts[words["value"]] = "|".join(codes) or "[]"
 
 
 def _text(cell: Cell, *, english: bool) -> str:

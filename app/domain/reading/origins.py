@@ -1,4 +1,7 @@
-"""Where a value comes from: its source, the day it was measured, a note."""
+"""Where a value comes from: its source, the day it was measured, a note.
+
+A row of an export that says of itself that it is in force no more is not put on record again.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from app.domain.reading.places import complaint, day_of
 # As `domain.values.entries` has them, which this process does not load.
 LONGEST_SOURCE: Final = 500
 LONGEST_NOTE: Final = 2_000
+_PAST: Final = ("superseded", "retracted")
 
 Origin = tuple[str, str | None, str | None]  # source, measured_on, note
 
@@ -46,6 +50,8 @@ class OriginReader:
         note = text_of(cells.get("note"))
         if not _is_text(note, LONGEST_NOTE):
             wrong.append(complaint("note", "wrong-value", note, most=LONGEST_NOTE))
+        if text_of(cells.get("status")) in _PAST:
+            wrong.append(complaint("status", "past-value", cells["status"]))
         given, day = cells.get("measured_on"), self._day
         if not is_blank(given):
             day = day_of(given)

@@ -14,12 +14,17 @@ from app.domain.reading.cells import Cell, Complaint, Day, Odd, is_blank, text_o
 from app.domain.reading.facts import shown
 from app.domain.reading.frames import Order, Place
 from app.domain.reading.limits import MOST_PLACES
-from app.domain.vietnamese import TYPE_NAMES, search_key
+from app.domain.vietnamese import TYPE_NAMES, search_key, split_type
 from app.rules.period import read_period
 
 _CODE: Final = re.compile(r"[0-9][0-9A-Za-z_.-]{0,39}|[a-z]{2,10}-[0-9A-Za-z_.-]{1,40}|VN")
 _DIGITS: Final = re.compile(r"[0-9]{1,5}(?:-[0-9]{2,3})?")
 _LONGEST_NAME: Final = 200
+_DISTRICTS: Final = frozenset({"huyen", "quan", "thi_xa"})
+# Cities that are provinces; every other one is, or was, a district.
+CENTRAL_CITIES: Final = frozenset(
+    {"ha noi", "ho chi minh", "hai phong", "da nang", "can tho", "hue"}
+)
 _LEVELS: Final = {search_key(word): one.level for one in TYPE_NAMES for word in one.words} | {
     one.level: one.level for one in TYPE_NAMES
 }
@@ -128,6 +133,8 @@ class PlaceReader:
         period = self._when(cells.get("period"), wrong)
         on = self._day(cells.get("on"), wrong)
         above = [self._name(word, cells.get(word), wrong) for word in ("district", "province")]
+        if name and not any(above):
+            name, *above = _parted(name)
         if wrong or period is None:
             return tuple(wrong)
         return self._book.number(Place(code, name, above[0], above[1], level, period, on))
@@ -136,7 +143,7 @@ class PlaceReader:
         self, cells: dict[str, Cell], wrong: list[Complaint]
     ) -> tuple[str | None, str | None]:
         """Return code and name. Without columns for them the row is of the lowest unit it names."""
-        unit, name = text_of(cells.get("unit")), text_of(cells.get("name"))
+        unit, name = text_of(cells.get("unit")), _folded(cells.get("name"))
         above = "" if {"unit", "name"} & set(cells) else self._above(cells)
         if is_total(unit or name or above):
             raise Total
@@ -146,7 +153,7 @@ class PlaceReader:
             if name:  # both columns are there, and that of codes holds none
                 wrong.append(complaint("unit", "invalid-unit", cells.get("unit")))
                 return None, None
-            unit, name = "", unit
+            unit, name = "", _folded(unit)
         elif not unit and _DIGITS.fullmatch(name):
             unit, name = name, ""
         if len(name) > _LONGEST_NAME or not name.isprintable():
@@ -158,7 +165,7 @@ class PlaceReader:
         return text_of(cells.get("district")) or text_of(cells.get("province"))
 
     def _name(self, word: str, cell: Cell, wrong: list[Complaint]) -> str | None:
-        text = text_of(cell)
+        text = _folded(cell)
         if len(text) > _LONGEST_NAME or not text.isprintable():
             wrong.append(complaint(word, "invalid-unit", cell))
         return text or None
@@ -188,6 +195,23 @@ class PlaceReader:
         if day is None:
             wrong.append(complaint("on", "invalid-date", cell))
         return day
+
+
+def _parted(text: str) -> tuple[str, str | None, str | None]:
+    """Return a name with district and province where it names them: Xã A, huyện B, tỉnh C."""
+    name, *above = (part.strip() for part in text.split(","))
+    if not name or not above or not all(above) or len(above) > 2:
+        return text, None, None
+    if len(above) == 1:
+        types, rest = split_type(above[0])
+        city = "thanh_pho" in types and search_key(rest) not in CENTRAL_CITIES
+        above.insert(0 if not (city or types & _DISTRICTS) else 1, "")
+    return name, above[0] or None, above[1] or None
+
+
+def _folded(cell: Cell) -> str:
+    """Return a name with single blanks; texts out of word processors have other ones."""
+    return " ".join(text_of(cell).split())
 
 
 def complaint(part: str, code: str, cell: Cell = None, /, **words: object) -> Complaint:

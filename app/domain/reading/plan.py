@@ -21,6 +21,7 @@ from app.domain.reading.headings import (
     UNKNOWN,
     Headings,
     Meaning,
+    shown,
 )
 from app.domain.reading.layout import Layout
 from app.domain.reading.limits import MOST_COLUMNS
@@ -28,7 +29,7 @@ from app.domain.reading.limits import MOST_COLUMNS
 LONG: Final = "long"
 WIDE: Final = "wide"
 PLACE: Final = ("unit", "name", "district", "province", "level", "period", "on")
-ORIGIN: Final = ("source", "measured_on", "note")
+ORIGIN: Final = ("source", "measured_on", "note", "status")
 FACT: Final = ("indicator", "value", NUMERATOR, DENOMINATOR)
 # A column of codes says what a column of names says: the second is not used then.
 _INSTEAD: Final = (
@@ -90,7 +91,9 @@ def settle(layout: Layout, order: Order, headings: Headings, sheet: str | None =
     if form == WIDE and not targets and not faults:
         missing.append("indicator")
     for word in missing:
-        faults.append(Unreadable("missing-column", layout.row, sheet, word, meaning=word))
+        code = "missing-statement" if word in ("period", "source") else "missing-column"
+        named = {"meaning": shown(word), "word": word}
+        faults.append(Unreadable(code, layout.row, sheet, word, **named))
     if faults:
         raise Unreadable.together(faults)
     return Plan(
@@ -125,7 +128,7 @@ def _column_faults(
         column = next(
             t for t, m in zip(layout.columns, layout.meanings, strict=True) if m.word == word
         )
-        yield Unreadable("repeated-column", layout.row, sheet, column, meaning=word)
+        yield Unreadable("repeated-column", layout.row, sheet, column, meaning=shown(word))
 
 
 def _words(meanings: Sequence[Meaning]) -> tuple[dict[str, int], list[int]]:
@@ -161,7 +164,9 @@ def _targets(
         if len(lonely) == 1:
             other = DENOMINATOR if NUMERATOR in lonely else NUMERATOR
             word = f"{catalogue[index].code}.{other}"
-            faults.append(Unreadable("missing-column", layout.row, sheet, word, meaning=word))
+            faults.append(
+                Unreadable("missing-column", layout.row, sheet, word, meaning=word, word=word)
+            )
     return [
         Target(
             index, mine.get("value"), mine.get(NUMERATOR), mine.get(DENOMINATOR), index in percent

@@ -56,8 +56,17 @@ WRONG: Final[Mapping[str, Text]] = {
         "this name means several indicators; give the code",
     ),
     "unexpected-cell": Text(
-        "chỉ ghi giá trị, hoặc tử số và mẫu số của một tỷ lệ, không ghi cả hai",
-        "give the value, or numerator and denominator of a ratio, not both",
+        "chỉ tỷ lệ mới có tử số và mẫu số; hãy ghi giá trị, bỏ hai ô đó",
+        "only a ratio has a numerator and a denominator; give the value and empty those cells",
+    ),
+    "contradictory-share": Text(
+        "tỷ lệ ghi bên cạnh không phải là tử số chia mẫu số; hãy kiểm tra ba ô, hoặc xoá ô tỷ lệ",
+        "the share beside numerator and denominator is not theirs; check the three cells, or empty "
+        "that of the share",
+    ),
+    "share-out-of-range": Text(
+        "tỷ lệ phần trăm phải từ 0 đến 100; hãy kiểm tra lại số liệu",
+        "a percentage is from 0 to 100; check the figure",
     ),
     "not-a-number": Text(
         "không phải một số; hãy ghi số bằng chữ số 0-9, ví dụ 3400 hoặc 85,5%",
@@ -83,9 +92,9 @@ WRONG: Final[Mapping[str, Text]] = {
     ),
     "mixed-scale": Text(
         "trong tệp, chỉ số {code} vừa được ghi kiểu 85 hoặc 85% (dòng {percent}) vừa kiểu 0,85 "
-        "(dòng {fraction}); hãy ghi mọi ô với dấu %, hoặc thêm (%) vào tên cột",
+        "(dòng {fraction}); hãy ghi mọi ô với dấu % (0,85% nếu đúng là chưa đến một phần trăm)",
         "in this file {code} is written both like 85 or 85% (rows {percent}) and like 0.85 (rows "
-        "{fraction}); write every cell with %, or add (%) to the name of the column",
+        "{fraction}); write every cell with % (0.85% if it really is less than one per cent)",
     ),
     "ambiguous-scale": Text(
         "không rõ là 1% hay 100%; hãy ghi kèm dấu %",
@@ -96,8 +105,8 @@ WRONG: Final[Mapping[str, Text]] = {
         "a percentage has 6 decimals at most; round it",
     ),
     "date-not-number": Text(
-        "ô là một ngày, không phải số: bảng tính đã đổi 3/4 thành ngày; hãy định dạng ô là Văn bản "
-        "rồi ghi lại, hoặc tách tử số và mẫu số thành hai cột",
+        "ô là một ngày, không phải số: phần mềm bảng tính đã đổi 3/4 thành ngày; hãy định dạng ô "
+        "là Văn bản rồi ghi lại, hoặc tách tử số và mẫu số thành hai cột",
         "the cell is a date, no number: the spreadsheet made a date of 3/4; format it as Text and "
         "write it again, or use two columns for numerator and denominator",
     ),
@@ -106,7 +115,7 @@ WRONG: Final[Mapping[str, Text]] = {
         "the cell shows an error of its formula; mend the formula or write the number",
     ),
     "formula-without-value": Text(
-        "công thức chưa có kết quả; hãy mở tệp bằng bảng tính, tính lại rồi lưu",
+        "công thức chưa có kết quả; hãy mở tệp bằng phần mềm bảng tính, tính lại rồi lưu",
         "the formula has no result; open the file in a spreadsheet, calculate and save it",
     ),
     "merged-value": Text(
@@ -122,6 +131,12 @@ WRONG: Final[Mapping[str, Text]] = {
         "tệp ghi hai giá trị khác nhau cho cùng đơn vị, kỳ, chỉ số; chỉ giữ giá trị đúng",
         "the file gives different values for the same unit, period and indicator; keep the right "
         "one",
+    ),
+    "past-value": Text(
+        "theo cột trạng thái, số liệu này đã được thay hoặc đã rút lại; hãy bỏ dòng, hoặc xoá ô "
+        "trạng thái nếu đúng là muốn ghi lại",
+        "by its column of status this value was superseded or retracted; leave the row out, or "
+        "empty the cell of status if it really is to be recorded again",
     ),
     "wrong-level": Text(
         "{code} là chỉ số của cấp {levels}, không phải của cấp {level}",
@@ -155,6 +170,12 @@ WARNINGS: Final[Mapping[str, Text]] = {
         "tỷ lệ được ghi kiểu 0,85 đã hiểu là 85%; nếu không đúng hãy ghi kèm dấu %",
         "shares written like 0.85 were read as 85%; if that is wrong write them with %",
     ),
+    "read-as-percent": Text(
+        "số nhỏ hơn 1 dưới cột (%) đã hiểu là phần trăm: 0,85 là 0,85%; nếu muốn nói 85% hãy sửa "
+        "thành 85%",
+        "numbers below 1 in a column with (%) were read as percentages: 0.85 as 0.85%; if 85% is "
+        "meant write 85%",
+    ),
     "rounded-share": Text(
         "tỷ lệ tính bằng công thức đã được làm tròn đến 6 chữ số thập phân của phần trăm",
         "shares that the workbook calculated were rounded to 6 decimals of a percentage",
@@ -179,6 +200,12 @@ WARNINGS: Final[Mapping[str, Text]] = {
     "sheet-skipped": Text(
         "trang tính không có dòng tiêu đề nhận ra được, không đọc",
         "the sheet has no row of headings that is recognised; it was not read",
+    ),
+    "sheet-beside-template": Text(
+        "trang tính không phải trang số liệu của mẫu nhập, không đọc; hãy chép số liệu của nó vào "
+        "trang số liệu của mẫu",
+        "the sheet is not the one of the template that has the values; it was not read: copy its "
+        "values into that one",
     ),
     "hidden-sheet": Text(
         "trang tính ẩn, không đọc; nêu sheet để đọc",

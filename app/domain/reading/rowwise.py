@@ -1,14 +1,19 @@
-"""What tables of both forms have in common: places and origins of rows, rows that are no values."""
+"""What tables of both forms have in common: places and origins of rows, rows that are no values.
+
+Below the last value of a table stand those who sign it: words where others have values.
+"""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from app.domain.own_files import TRAILER
 from app.domain.reading.causes import Unreadable
 from app.domain.reading.cells import Cell, Complaint, Row, is_blank, text_of
-from app.domain.reading.facts import shown
+from app.domain.reading.facts import is_words, shown
+from app.domain.reading.headings import Headings, Meaning, is_unit, recognised
 from app.domain.reading.origins import Origin, OriginReader
 from app.domain.reading.places import PlaceReader, Total, complaint, is_total
 from app.domain.reading.plan import ORIGIN, PLACE, Plan
@@ -18,7 +23,6 @@ TOTAL: Final = -1  # in the place of a place: the row is one of totals
 REMEMBERED: Final = 50_000  # of anything that rows repeat
 LOST: Final = Value(None, None, (), {})  # a value that nobody could look at
 
-TRAILER: Final = "#sha256"  # begins the last row of an export, which tells that it is whole
 TRAILER_CELLS: Final = (TRAILER, "the digest", "rows", "how many")
 
 Key = tuple[Cell, ...]
@@ -38,10 +42,16 @@ class Rowwise:
     """A table whose rows are read one by one; what they repeat is read once."""
 
     def __init__(
-        self, plan: Plan, name: str | None, places: PlaceReader, origins: OriginReader
+        self,
+        plan: Plan,
+        name: str | None,
+        places: PlaceReader,
+        origins: OriginReader,
+        headings: Headings,
     ) -> None:
-        self.plan, self.name = plan, name
+        self.plan, self.name, self.headings = plan, name, headings
         self.width = len(plan.columns)
+        self.last_value = 0  # the last row that has one
         self._place_reader, self._origin_reader = places, origins
         self._place_words = [word for word in PLACE if word in plan.words]
         self._origin_words = [word for word in ORIGIN if word in plan.words]
@@ -49,6 +59,7 @@ class Rowwise:
         self.origin_of = getter([plan.words[word] for word in self._origin_words])
         self.places: dict[Key, int | tuple[Complaint, ...]] = {}
         self.origins: dict[Key, Origin | list[Complaint]] = {}
+        self._headers: set[Key] = set()  # places that are headings of units
         named = [word for word in ("unit", "name", "district", "province") if word in plan.words]
         unit = named[0] if named else "unit"
         self.columns: Mapping[str, str] = {
@@ -65,6 +76,8 @@ class Rowwise:
             found = self._place_reader.read(dict(zip(self._place_words, key, strict=True)))
         except Total:
             found = TOTAL
+        if any(isinstance(cell, str) and is_unit(self.headings.meaning(cell)) for cell in key):
+            self._headers.add(key)
         self._remember(self.places, key, found)
         return found
 
@@ -79,6 +92,22 @@ class Rowwise:
         if len(memory) >= REMEMBERED:
             memory.clear()
         memory[key] = found
+
+    def check_header(self, row: int, key: Key, cells: Row) -> None:
+        """Raise Unreadable where another table begins: its columns mean something else."""
+        if key in self._headers and not self.is_header(cells):
+            found = [self.headings.meaning(text_of(cell)) for cell in cells if not is_blank(cell)]
+            if len(found) > 1 and recognised(found) == len(found):
+                raise Unreadable("second-header", row, self.name)
+
+    def signed(self, row: int, place: object, values: Iterable[Cell], listener: Listener) -> bool:
+        """Tell whether a row is one of signatures: below all values, words, and no known unit."""
+        return (
+            row > self.last_value
+            and isinstance(place, int)
+            and not listener.knows(place)
+            and all(is_words(cell) for cell in values)
+        )
 
     def check_unnamed(self, row: int, cells: Row) -> None:
         """Raise Unreadable where a column without a name has content."""
@@ -114,7 +143,15 @@ class Rowwise:
 
     def is_header(self, cells: Row) -> bool:
         """Tell whether a row is the header once more, as at the top of each page."""
-        return [text_of(cell) for cell in cells] == list(self.plan.columns)
+        texts = [text_of(cell) for cell in cells]
+        return texts == list(self.plan.columns) or (
+            len(texts) == self.width
+            and self.place_of(cells) in self._headers
+            and self._meanings(texts) == self._meanings(self.plan.columns)
+        )
+
+    def _meanings(self, texts: Iterable[str]) -> list[Meaning]:
+        return [self.headings.meaning(text) for text in texts]
 
     def values_in(self, cells: Row) -> int:
         """Return how many values a row has."""

@@ -110,6 +110,8 @@ class RowReader:
             self._value = (self._value or "") + "".join(self._text)
             self._text = None
         elif name == self._c:
+            if not self._value and self._kind == "n":  # some write an empty element for none
+                self._value = None
             if self._value is not None or self._formula:
                 self._put(self._cell())
         elif name == self._r:

@@ -10,6 +10,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from app.domain.own_files import IDENTITY_SHEET
 from app.domain.reading import books, container, identity, layout, ndjson, plan, text
 from app.domain.reading.books import BookSheet
 from app.domain.reading.causes import Unreadable
@@ -18,7 +19,8 @@ from app.domain.reading.frames import Order
 from app.domain.reading.headings import Headings
 from app.domain.reading.identity import Template
 from app.domain.reading.layout import SEARCHED, Layout
-from app.domain.reading.plan import Plan
+from app.domain.reading.limits import MOST_SHEETS
+from app.domain.reading.plan import LONG, WIDE, Plan
 from app.domain.reading.workbook import Pulse
 from app.rules.facts import printable
 
@@ -65,7 +67,7 @@ def open_tables(fd: int, order: Order, headings: Headings, pulse: Pulse) -> Tabl
         raise Unreadable(
             "invalid-option",
             option="encoding",
-            vi="sổ tính tự nêu mã của mình; hãy bỏ tham số này",
+            vi="tệp bảng tính tự nêu bảng mã của mình; hãy bỏ tham số này",
             en="a workbook tells its encoding itself; leave it out",
         )
     if kind == container.XLSX:
@@ -149,9 +151,19 @@ def _first(rows: Callable[[], Iterator[tuple[int, Row]]]) -> list[tuple[int, Row
 
 def _of_book(format_: str, sheets: Sequence[BookSheet], order: Order, headings: Headings) -> Tables:
     """Return the tables of a workbook: the sheet of a template, the one named, or all with one."""
-    hidden = next((one for one in sheets if one.name == identity.SHEET), None)
+    if len(sheets) > MOST_SHEETS:
+        raise Unreadable("too-many-sheets", most=MOST_SHEETS)
+    hidden = next((one for one in sheets if one.name == IDENTITY_SHEET), None)
     template = None if hidden is None else identity.read(hidden.rows())
     others = [one for one in sheets if one is not hidden]
+    if template is not None and order.sheet not in (None, template.sheet):
+        own = template.sheet
+        raise Unreadable(
+            "invalid-option",
+            option="sheet",
+            vi=f"số liệu của mẫu nhập nằm ở trang tính “{own}”; hãy bỏ tham số này",
+            en=f"the values of a template stand in its sheet “{own}”; leave it out",
+        )
     if order.sheet is not None:
         named = [one for one in others if one.name.casefold() == order.sheet.strip().casefold()]
         if not named:
@@ -170,7 +182,11 @@ def _of_book(format_: str, sheets: Sequence[BookSheet], order: Order, headings: 
             skipped.append(("sheet-skipped", sheet.name))
     if not found:
         raise Unreadable("no-header")
-    return Tables([_table(format_, one, at, order, headings) for one, at in found], order, skipped)
+    tables = [_table(format_, one, at, order, headings) for one, at in found]
+    names = {form: one.sheet for one in reversed(tables) if (form := one.plan.form)}
+    if len(names) > 1:  # what is refused of both could not be sent again in one file
+        raise Unreadable("mixed-sheets", None, names[LONG], long=names[LONG], wide=names[WIDE])
+    return Tables(tables, order, skipped)
 
 
 def _of_template(
@@ -189,7 +205,7 @@ def _of_template(
     table = _table(format_, sheet, at, order, headings)
     table.template = template
     skipped = [
-        ("sheet-skipped", one.name)
+        ("sheet-beside-template", one.name)
         for one in sheets
         if one is not sheet and one.visible and _layout(one.rows, headings) is not None
     ]

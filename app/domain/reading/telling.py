@@ -46,9 +46,18 @@ class Listener:
         self._duplicates, self._allowed = duplicates, allowed
         self.sheet, self.name, self.rows = 0, "", 0
 
+    @property
+    def told(self) -> int:
+        """Return how many rows were told: none are by one that only looks."""
+        return 0
+
     def begin(self, sheet: int, name: str | None) -> None:
         """Begin a table."""
         self.sheet, self.name = sheet, name or ""
+
+    def knows(self, place: int) -> bool:
+        """Tell whether a place is a unit of which something is recorded."""
+        return bool(self._allowed[place])
 
     def good(self, row: int, place: int, value: Value, origin: Origin) -> None:
         """Take a value that can be read, of a row that can."""
@@ -90,6 +99,11 @@ class Teller(Listener):
         self._checks = duplicates.any
         self.cells = 0
 
+    @property
+    def told(self) -> int:
+        """Return how many rows were told."""
+        return self.rows
+
     def good(self, row: int, place: int, value: Value, origin: Origin) -> None:
         """Tell a value, unless its unit is none, is of another level, or has it already."""
         index, said = value.index, value.said
@@ -123,7 +137,6 @@ class Teller(Listener):
         """Say that a value's place is no unit, or none of which the indicator is recorded."""
         level = self._levels[place]
         if level is None:
-            self.cells += 1
             column = value.columns.get("unit")
             self._send(Unplaced(self.name or None, row, place, column, 1))
             return
@@ -159,11 +172,9 @@ class Teller(Listener):
             self._bad(row, columns.get(one.part, one.part), one, lost)
             lost = 0
         if isinstance(place, int) and self._levels[place] is None:
-            self.cells += lost
             self._send(Unplaced(self.name or None, row, place, columns.get("unit"), lost))
 
     def _bad(self, row: int, column: str | None, wrong: Complaint, cells: int) -> None:
-        self.cells += cells
         frame = Bad(
             self.name or None,
             row,
@@ -179,7 +190,8 @@ class Teller(Listener):
     def _send(self, frame: Bad | Unplaced) -> None:
         self._bads += 1
         if self._bads > MOST_BAD:
-            raise Unreadable("too-many-bad-rows", most=MOST_BAD)
+            raise Unreadable("too-many-bad-rows", frame.row, frame.sheet, most=MOST_BAD)
+        self.cells += frame.cells
         self._channel.send(frame)
 
     def note(
@@ -189,17 +201,26 @@ class Teller(Listener):
         key = code, self.name, column
         seen = self._notes[key] = self._notes.get(key, 0) + 1
         if seen <= _NAMED:
-            text = note(code)
-            name = self.name or None
-            self._channel.send(Note(code, text.vi, text.en, name, row, column, sample))
+            self._note(key, row, sample)
+
+    def note_several(self, code: str, row: int | None, count: int) -> None:
+        """Tell a warning of several cells, the first of which stands in this row."""
+        self._note((code, self.name, None), row, None, count)
+
+    def _note(
+        self,
+        key: tuple[str, str, str | None],
+        row: int | None,
+        sample: str | None = None,
+        count: int = 1,
+    ) -> None:
+        code, name, column = key
+        text = note(code)
+        self._channel.send(Note(code, text.vi, text.en, name or None, row, column, sample, count))
 
     def end(self) -> None:
         """Send what waits, and how often the warnings were that were not told."""
         self.flush()
-        for (code, name, column), seen in self._notes.items():
+        for key, seen in self._notes.items():
             if seen > _NAMED:
-                text = note(code)
-                rest = seen - _NAMED
-                self._channel.send(
-                    Note(code, text.vi, text.en, name or None, None, column, None, rest)
-                )
+                self._note(key, None, None, seen - _NAMED)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from app.domain.reading.cells import Cell, Complaint, Row, Said, is_blank, text_of
 from app.domain.reading.duplicates import Duplicates
 from app.domain.reading.evidence import Evidence
-from app.domain.reading.facts import FactReader
+from app.domain.reading.facts import FactReader, is_words
+from app.domain.reading.headings import Headings
 from app.domain.reading.origins import OriginReader
 from app.domain.reading.places import PlaceReader
 from app.domain.reading.plan import Plan, Target
@@ -21,9 +22,14 @@ class WideTable(Rowwise):
     """Reads the rows of one table of the wide form."""
 
     def __init__(
-        self, plan: Plan, name: str | None, places: PlaceReader, origins: OriginReader
+        self,
+        plan: Plan,
+        name: str | None,
+        places: PlaceReader,
+        origins: OriginReader,
+        headings: Headings,
     ) -> None:
-        super().__init__(plan, name, places, origins)
+        super().__init__(plan, name, places, origins, headings)
         self._values: dict[tuple[int, Parts], Value] = {}
         self._headed: list[Mapping[str, str]] = [
             dict(self.columns) | _headed(plan, target) for target in plan.targets
@@ -54,6 +60,9 @@ class WideTable(Rowwise):
             place = self.place(key)
         if not isinstance(place, int) or place < 0:
             return
+        self.check_header(row, key, cells)
+        if not all(is_words(cell) for cell in _written(said)):
+            self.last_value = row
         for _, target, (value, numerator, denominator) in said:
             evidence.look(row, target.indicator, value, scaled=target.percent)
             evidence.look_at_count(numerator)
@@ -80,6 +89,10 @@ class WideTable(Rowwise):
         odd = isinstance(place, tuple) or place == TOTAL or any(one.wrong for one in values)
         if odd and self.passed_over(row, cells, place, listener):
             return
+        if odd and self.signed(row, place, _written(said), listener):
+            listener.rows += 1
+            listener.note("text-row", row, None, _first(cells))
+            return
         key = self.origin_of(cells)
         origin = self.origins.get(key)
         if origin is None:
@@ -94,7 +107,8 @@ class WideTable(Rowwise):
             return
         bad = [value for value in values if value.wrong]
         if bad:
-            listener.poor(row, (), bad, (), self.columns)
+            known = len(bad) < len(values)  # else nothing tells that the unit is none as well
+            listener.poor(row, () if known else place, bad, (), self.columns)
         for value in values:
             if value.said is not None:
                 listener.good(row, place, value, origin)
@@ -150,6 +164,11 @@ def _headed(plan: Plan, target: Target) -> dict[str, str]:
     return {"indicator": first} | {
         part: first if place is None else plan.columns[place] for part, place in parts.items()
     }
+
+
+def _written(said: Sequence[tuple[int, Target, Parts]]) -> Iterator[Cell]:
+    """Yield the cells that the values of a row are written in."""
+    return (cell for _, _, parts in said for cell in parts if not is_blank(cell))
 
 
 def _first(cells: Row) -> str:

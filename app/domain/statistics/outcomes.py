@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
 import msgspec
 
-from app.domain.statistics import Asked, Cell, Group, leaves, numbered
+from app.domain.statistics import Asked, Cell, Group, leaves, numbered, slices
 from app.domain.statistics.rulesets import Scoped, by_entry, by_ruleset, in_scope
 from app.domain.statistics.units import groups, under
 from app.domain.territory import Sight
@@ -17,22 +18,16 @@ from app.rules.registry import Entry, Registry
 from app.rules.verdict import counted
 from app.rules.vocabulary import OUTCOMES
 
-# `all_items` is the first key of a stored verdict: sorted keys, no white space (ADR 0006). Its
-# first bytes are enough, and do not fetch the rest of it.
-ALL_ITEMS: Final = """
-substring(encode(substring(e.verdict for 40), 'escape') from '^{"all_items":"([a-z_]+)"')
-""".strip()
 # Each unit's latest verdict is looked up by its key: unit, ruleset, period.
-_LATEST: Final = f"""
+_LATEST: Final = """
 WITH latest AS MATERIALIZED (
   SELECT w.number, e.*
     FROM unnest($1::int[], $2::int[]) w(number, unit_id) CROSS JOIN LATERAL (
-      SELECT e.id, e.outcome, e.leaves, {ALL_ITEMS} AS all_items
-        FROM evaluation e
+      SELECT e.id, e.outcome, e.all_items, e.leaves FROM evaluation e
        WHERE e.unit_id = w.unit_id AND e.ruleset = $3 AND e.period = $4
        ORDER BY e.id DESC LIMIT 1) e
 )
-SELECT number, NULL AS criterion, outcome, all_items, count(*) AS units, array_agg(id) AS ids
+SELECT number, NULL AS criterion, outcome, all_items, count(*) AS units, {ids} AS ids
   FROM latest GROUP BY number, outcome, all_items
 """
 _BY_CRITERION: Final = f"""
@@ -64,13 +59,21 @@ async def cells(
     """Return everything that is to be counted, in order; raise Refused or Absent."""
     chosen = by_ruleset(registry, wanted.ruleset, wanted.level, wanted.asked.by, wanted.criterion)
     below = await under(connection, sight, wanted.asked)
-    known: dict[str, list[Group]] = {}
-    found = []
-    for entry, level in chosen:
-        if level not in known:
-            known[level] = await groups(connection, sight, wanted.asked, below, level)
-        id_ = entry.ruleset.ruleset
-        found += [Cell(f"{id_} {level} {one.order}", entry, level, one) for one in known[level]]
+    known = {
+        level: await groups(connection, sight, wanted.asked, below, level)
+        for level in dict.fromkeys(level for _, level in chosen)
+    }
+    return await asyncio.to_thread(_in_order, chosen, known)
+
+
+def _in_order(
+    chosen: Sequence[tuple[Entry, str]], known: Mapping[str, Sequence[Group]]
+) -> list[Cell]:
+    found = [
+        Cell(f"{entry.ruleset.ruleset} {level} {one.order}", entry, level, one)
+        for entry, level in chosen
+        for one in known[level]
+    ]
     return sorted(found, key=lambda cell: cell.key)
 
 
@@ -81,6 +84,15 @@ class Count(msgspec.Struct):
     all_items: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     criteria: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
 
+    def add(self, row: asyncpg.Record) -> None:
+        """Add what a statement counted: verdicts, or the outcomes of one criterion in them."""
+        if row["criterion"] is not None:
+            _add(self.criteria.setdefault(row["criterion"], {}), row["outcome"], row["units"])
+            return
+        _add(self.outcomes, row["outcome"], row["units"])
+        if row["all_items"] is not None:
+            _add(self.all_items, row["all_items"], row["units"])
+
     @property
     def evaluated(self) -> int:
         """Return the number of units that have a verdict."""
@@ -88,15 +100,15 @@ class Count(msgspec.Struct):
 
 
 async def count(
-    connection: asyncpg.Connection, shown: Sequence[Cell], wanted: Wanted
+    connection: asyncpg.Connection, sight: Sight, shown: Sequence[Cell], wanted: Wanted
 ) -> tuple[list[dict[str, Any]], list[int]]:
-    """Return the items of cells, and the numbers of the verdicts that were counted in them."""
+    """Return the items of cells, and the numbers of the verdicts that grants opened."""
     items: list[dict[str, Any]] = []
     read: list[int] = []
     known: Scoped = {}
     for entry, level, together in by_entry(shown):
         bound = await in_scope(connection, entry, together, known)
-        counts, ids = await _counts(connection, entry, together, wanted)
+        counts, ids = await _counts(connection, entry, together, wanted, opened=bool(sight.grants))
         read += ids
         for group, one in zip(together, counts, strict=True):
             seen = [unit.id for unit in group.units if unit.opens(entry.ruleset.ruleset)]
@@ -122,27 +134,24 @@ async def _counts(
     entry: Entry,
     together: Sequence[Group],
     wanted: Wanted,
+    *,
+    opened: bool,
 ) -> tuple[list[Count], list[int]]:
+    """Return what was counted of groups; `opened` asks for the numbers of the verdicts, too."""
     ruleset = entry.ruleset.ruleset
-    units = numbered(together, ruleset)
+    given: list[Any] = [ruleset, wanted.period.text]
     statement = _LATEST
-    given: list[Any] = [[number for number, _ in units], [unit.id for _, unit in units], ruleset]
-    given.append(wanted.period.text)
     if wanted.criteria or wanted.criterion is not None:
         statement = _BY_CRITERION
         given.append(wanted.criterion)
+    statement = statement.format(ids="array_agg(id)" if opened else "NULL::bigint[]")
     counts = [Count() for _ in together]
     read: list[int] = []
-    for row in await connection.fetch(statement, *given):
-        one_count = counts[row["number"]]
-        if row["criterion"] is not None:
-            of = one_count.criteria.setdefault(row["criterion"], {})
-            of[row["outcome"]] = row["units"]
-            continue
-        read += row["ids"]
-        _add(one_count.outcomes, row["outcome"], row["units"])
-        if row["all_items"] is not None:
-            _add(one_count.all_items, row["all_items"], row["units"])
+    for some in slices(numbered(together, ruleset)):
+        where = [number for number, _ in some], [unit.id for _, unit in some]
+        for row in await connection.fetch(statement, *where, *given):
+            counts[row["number"]].add(row)
+            read += row["ids"] or ()
     return counts, read
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from app.domain.refusals import Complaint, Refused, no_indicator
 from app.domain.statistics import Asked, Group, Unit
-from app.domain.statistics.rulesets import by_ruleset
+from app.domain.statistics.rulesets import by_ruleset, levels_of
 from app.domain.statistics.units import check_grouping, groups, under
 from app.domain.territory import Sight
 from app.rules.errors import Text
@@ -64,10 +64,12 @@ def wanted(
         raise Refused([Complaint("/indicator", "missing-field", _ONE_OF)])
     if indicator is not None:
         found = _measured(registry, indicator)
-        at = _level(found, level)
+        at = _level(found.code, found.levels, level)
         check_grouping(asked.by, at)
         return Wanted(asked, periods, found, at)
-    (entry, at), *_ = by_ruleset(registry, ruleset, level, asked.by, criterion)
+    (entry, _), *_ = by_ruleset(registry, ruleset, level, asked.by, criterion)
+    at = _level(entry.ruleset.ruleset, levels_of(entry), level)
+    check_grouping(asked.by, at)
     return Wanted(asked, periods, entry, at, criterion)
 
 
@@ -121,16 +123,16 @@ def _measured(registry: Registry, code: str) -> Indicator:
     return found
 
 
-def _level(indicator: Indicator, level: str | None) -> str:
-    """Return the level of the units measured; raise Refused where it is none or not stated."""
-    if level is None and len(indicator.levels) == 1:
-        return indicator.levels[0]
-    if level is not None and level in indicator.levels:
+def _level(name: str, levels: Sequence[str], level: str | None) -> str:
+    """Return the level of the units counted; raise Refused where it is none or not stated."""
+    if level is None and len(levels) == 1:
+        return levels[0]
+    if level is not None and level in levels:
         return level
-    levels = ", ".join(indicator.levels)
+    listed = ", ".join(levels)
     message = Text(
-        f"{indicator.code} được ghi cho đơn vị cấp: {levels}; hãy ghi level là một trong đó",
-        f"{indicator.code} is measured of units of level: {levels}; give one of them as level",
+        f"{name} dành cho đơn vị cấp: {listed}; hãy ghi level là một trong đó",
+        f"{name} is for units of level: {listed}; give one of them as level",
     )
     code = "missing-field" if level is None else "wrong-level"
     raise Refused([Complaint("/level", code, message)])

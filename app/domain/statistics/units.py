@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -12,13 +13,14 @@ import msgspec
 from app.domain import territory, unit_lookup, unit_periods
 from app.domain.conditions import Conditions
 from app.domain.refusals import Complaint, Refused
-from app.domain.statistics import Asked, Group, Unit
+from app.domain.statistics import Asked, By, Group, Unit
 from app.domain.territory import Place, Sight, Territory
 from app.domain.unit_lookup import is_key
 from app.domain.unit_periods import EVER, Entity, Meant
+from app.rules import vocabulary
 from app.rules.errors import Text
 
-LEVELS: Final = ("nation", "province", "district", "commune", "hamlet")  # from above
+LEVELS: Final = tuple(vocabulary.LEVELS)  # from above
 _UNITS: Final = """
 SELECT v.unit_id, v.district_id, v.province_id, v.parent_id, v.valid_from, v.valid_to
   FROM unit_version v JOIN unit u ON u.id = v.unit_id
@@ -93,6 +95,19 @@ async def groups(
         where.mark(value)
     where.within(below.territory, "v")
     rows = await connection.fetch(_UNITS.format(where), *where.parameters)
+    # Of the nation there are thousands: meanwhile others have their turn.
+    together = await asyncio.to_thread(_together, rows, sight, asked.by, level)
+    if asked.by == "none":
+        return [Group("", below.shown, tuple(together.get(None, ())))]
+    ids = [id_ for id_ in together if id_ is not None]
+    above = await connection.fetch(_ABOVE, ids, asked.last)
+    return await asyncio.to_thread(_in_order, together, above)
+
+
+def _together(
+    rows: Sequence[asyncpg.Record], sight: Sight, by: By, level: str
+) -> dict[int | None, list[Unit]]:
+    """Return the units of which something is seen, by the unit above them."""
     together: dict[int | None, list[Unit]] = {}
     opened = sight.opened()
     for row in rows:
@@ -100,27 +115,21 @@ async def groups(
         names = None if sight.own.holds(place) else _named(opened, place)
         if names is None or names:
             unit = Unit(row["unit_id"], _since(row), _until(row), names)
-            together.setdefault(_above(row, asked.by, level), []).append(unit)
-    if asked.by == "none":
-        return [Group("", below.shown, tuple(together.get(None, ())))]
-    return await _in_order(connection, together, asked.last)
+            together.setdefault(_above(row, by, level), []).append(unit)
+    return together
 
 
-async def _in_order(
-    connection: asyncpg.Connection,
-    together: Mapping[int | None, Sequence[Unit]],
-    day: datetime.date,
+def _in_order(
+    together: Mapping[int | None, Sequence[Unit]], above: Sequence[asyncpg.Record]
 ) -> list[Group]:
     """Return groups in the order of lists of units, as a text: a shorter name comes first."""
-    ids = [id_ for id_ in together if id_ is not None]
-    rows = {row["id"]: row for row in await connection.fetch(_ABOVE, ids, day)}
     found = [
         Group(
             f"{row['sort_key'].replace(' ', '!')} {row['code']} {row['unit']}",
             {name: row[name] for name in _SHOWN},
-            tuple(together[id_]),
+            tuple(together[row["id"]]),
         )
-        for id_, row in rows.items()
+        for row in above
     ]
     if None in together:
         found.append(Group("", None, tuple(together[None])))

@@ -7,14 +7,15 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.domain.statistics import Group, numbered
+from app.domain.statistics import Group, numbered, slices
 from app.domain.statistics.rulesets import in_scope
 from app.domain.statistics.series import Point, Wanted, located, points
+from app.domain.territory import Sight
 from app.rules.registry import Entry
 from app.rules.vocabulary import OUTCOMES
 
 _VERDICTS: Final = """
-SELECT w.number, p.n, {outcome} AS outcome, count(*) AS units, array_agg(e.id) AS ids
+SELECT w.number, p.n, {outcome} AS outcome, count(*) AS units, {ids} AS ids
   FROM unnest($1::int[], $2::int[], $3::date[], $4::date[]) w(number, unit_id, since, until)
   JOIN unnest($6::text[], $7::int[], $8::date[]) p(text, n, day)
     ON p.day >= w.since AND p.day < w.until
@@ -28,18 +29,17 @@ SELECT w.number, p.n, {outcome} AS outcome, count(*) AS units, array_agg(e.id) A
 
 async def verdicts(
     connection: asyncpg.Connection,
+    sight: Sight,
     shown: Sequence[Group],
     wanted: Wanted,
     entry: Entry,
 ) -> tuple[list[list[Point]], list[int]]:
-    """Return the points of groups, and the numbers of the verdicts that were counted in them."""
-    units = numbered(shown, entry.ruleset.ruleset)
+    """Return the points of groups, and the numbers of the verdicts that grants opened."""
     bound = await in_scope(connection, entry, shown)
     found = [points(group, entry.ruleset.ruleset, wanted, bound) for group in shown]
     for point in (point for of in found for point in of):
         point.update(evaluated=0, outcomes=dict.fromkeys(OUTCOMES, 0))
     given: list[Any] = [
-        *located(units),
         entry.ruleset.ruleset,
         [one.text for one in wanted.periods],
         list(range(len(wanted.periods))),
@@ -49,12 +49,17 @@ async def verdicts(
     if wanted.criterion is not None:
         outcome = "e.leaves ->> $9::text"
         given.append(wanted.criterion)
+    ids = "array_agg(e.id)" if sight.grants else "NULL::bigint[]"
+    statement = _VERDICTS.format(outcome=outcome, ids=ids)
     read: list[int] = []
-    for row in await connection.fetch(_VERDICTS.format(outcome=outcome), *given):
-        point = found[row["number"]][row["n"]]
-        read += row["ids"]
-        if row["outcome"] is not None:  # an older ruleset may not have had the criterion
-            point["evaluated"] += row["units"]
-            of = point["outcomes"]
-            of[row["outcome"]] = of.get(row["outcome"], 0) + row["units"]
+    for some in slices(numbered(shown, entry.ruleset.ruleset)):
+        for row in await connection.fetch(statement, *located(some), *given):
+            read += row["ids"] or ()
+            if row["outcome"] is not None:  # an older ruleset may not have had the criterion
+                _add(found[row["number"]][row["n"]], row["outcome"], row["units"])
     return found, read
+
+
+def _add(point: Point, outcome: str, units: int) -> None:
+    point["evaluated"] += units
+    point["outcomes"][outcome] = point["outcomes"].get(outcome, 0) + units

@@ -12,15 +12,14 @@ from typing import Final, Literal
 
 import msgspec
 
+from app.domain.own_files import IDENTITY_FORMAT
 from app.domain.unit_periods import Entity
 from app.rules.indicators import Indicator
 from app.rules.period import Period
 from app.rules.ruleset import Ruleset
 
-FORMAT: Final = 1  # of the identity; a reader refuses one that it does not know
 GUIDE: Final = "Hướng dẫn"
 DATA: Final = "Số liệu"
-IDENTITY: Final = "_ntm"
 LOCALE: Final = "vi"
 TITLE_ROWS: Final = 4
 HEADER_ROW: Final = TITLE_ROWS + 1  # counted from 1, as people see it
@@ -65,7 +64,7 @@ class Form(msgspec.Struct, frozen=True):
     def tag(self) -> str:
         """Return what changes whenever the workbook would: the same tag, the same bytes."""
         inputs = (
-            _SOFTWARE, FORMAT, self.digest, self.period.text, self.day, self.under.named,
+            _SOFTWARE, IDENTITY_FORMAT, self.digest, self.period.text, self.day, self.under.named,
             self.columns, self.rows,
         )  # fmt: skip
         return hashlib.sha256(msgspec.json.encode(inputs, enc_hook=_plain)).hexdigest()[:32]

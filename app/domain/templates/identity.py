@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
-from app.domain.templates import DATA, FIRST_ROW, FORMAT, HEADER_ROW, LOCALE, Form
-
-MARK: Final = "ntm-template"
+from app.domain.own_files import IDENTITY_FORMAT, IDENTITY_MARK
+from app.domain.templates import DATA, FIRST_ROW, HEADER_ROW, LOCALE, Form
 
 
 def rows(form: Form) -> Iterator[tuple[str | int, ...]]:
@@ -16,7 +14,7 @@ def rows(form: Form) -> Iterator[tuple[str | int, ...]]:
     Columns and rows are counted from 1; the heading is kept so that a column that was moved can
     be found again.
     """
-    yield MARK, FORMAT
+    yield IDENTITY_MARK, IDENTITY_FORMAT
     yield "ruleset", form.ruleset.ruleset
     yield "digest", form.digest
     yield "period", form.period.text

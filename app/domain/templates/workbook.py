@@ -15,12 +15,12 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
+from app.domain.own_files import IDENTITY_SHEET
 from app.domain.templates import (
     DATA,
     FIRST_ROW,
     GUIDE,
     HEADER_ROW,
-    IDENTITY,
     Column,
     Form,
     guide,
@@ -49,7 +49,7 @@ def written(form: Form) -> bytes:
     styles = _Styles(book)
     _guide(book.add_worksheet(GUIDE), form, styles)
     _data(book.add_worksheet(DATA), form, styles)
-    _identity(book.add_worksheet(IDENTITY), form)
+    _identity(book.add_worksheet(IDENTITY_SHEET), form)
     book.close()
     return content.getvalue()
 
