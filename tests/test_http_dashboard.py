@@ -78,6 +78,16 @@ async def test_two_requests_draw_a_dashboard(join: Join, described: Described) -
     assert None not in counted
 
 
+async def test_a_map_has_every_value_of_a_period(join: Join) -> None:
+    """What the list of values has of a commune, its point has, whether or not a rule reads it."""
+    http = (await join("86", "read")).http
+    (commune, *_) = await drawn(http, period="2025")
+    listed = await got(http, "/v1/values", unit=commune["code"], on="2025-12-31", limit="500")
+    known = {one["indicator"]: one["value"] for one in listed["items"] if one["period"] == "2025"}
+    assert "satisfaction_survey_online" in known, "which no ruleset of communes reads"
+    assert {code: one["value"] for code, one in commune["values"].items()} == known
+
+
 async def test_where_no_document_speaks_it_is_said(join: Join) -> None:
     """After 2025 no ruleset applies any more: every commune says so, and why."""
     http = (await join("86", "read")).http

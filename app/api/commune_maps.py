@@ -158,7 +158,12 @@ def _asked(
     installed = [entry.compiled for entry in rules.entries.values()]
     named = [one for one in installed if ruleset in (None, one.ruleset.ruleset)]
     judging = commune_map.rulesets_of_communes(named)
-    wanted = commune_map.indicators_of(judging) if codes is None else codes
+    if codes is not None:
+        wanted = codes
+    elif ruleset is not None:
+        wanted = commune_map.indicators_of(judging)
+    else:
+        wanted = commune_map.recorded_of_communes(rules)
     return Asked(period, today(), judging, wanted, codes is not None, ruleset is not None)
 
 

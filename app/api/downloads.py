@@ -96,11 +96,14 @@ class Download(StreamingResponse):
     async def stream_response(self, send: Send) -> None:
         """Send the head, the first part, the rest, the end."""
         head = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        if self._only_head:
+            await self._opened.aclose()
         await _sent(send, head)
         if not self._only_head:
             await _sent(send, _body(self._first))
             async for part in self._rest:
                 await _sent(send, _body(part))
+        await self._opened.aclose()  # whoever has seen the end may ask for the next file
         await _sent(send, {"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -25,6 +25,7 @@ from app.rules.applicability import compile_applicability
 from app.rules.evaluate import Compiled
 from app.rules.indicators import Indicator
 from app.rules.period import Period
+from app.rules.registry import Registry
 from app.rules.stored import read_head
 from app.rules.verdict import Inputs, counted
 
@@ -63,6 +64,15 @@ class Told(msgspec.Struct):
 def rulesets_of_communes(rulesets: Iterable[Compiled]) -> list[Compiled]:
     """Return those of the rulesets that judge communes."""
     return [one for one in rulesets if _LEVEL in (one.ruleset.level, *one.ruleset.also_levels)]
+
+
+def recorded_of_communes(registry: Registry) -> list[str]:
+    """Return the indicators of which values of communes can be on record, read by rules or not."""
+    return sorted(
+        code
+        for code, one in registry.indicators.items()
+        if one.validity is not None and _LEVEL in {*one.levels, *registry.levels_read(code)}
+    )
 
 
 def indicators_of(rulesets: Iterable[Compiled]) -> list[str]:
