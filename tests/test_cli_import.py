@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from running import Serving, contents, fetch, in_database, owner_of, serving, se
 from template_files import FOLDER
 from value_calls import COUNT, RATE, TRUTH
 
+from app.__main__ import main
 from app.cli.clients import make
 from app.database import SCHEMA
 from app.domain.clients import SCOPES
@@ -276,3 +278,20 @@ def test_an_answer_that_was_lost_is_asked_for_again_and_has_one_effect(
     assert fetch(there.owner, counted, period)[0][0] == 3
     sent = f"SELECT count(*) FROM {SCHEMA}.value_import WHERE sha256 = $1"
     assert fetch(there.owner, sent, reports(ended)[0]["file"]["sha256"])[0][0] == 1
+
+
+def test_interrupted_while_it_is_loaded_the_command_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Loading takes a while: an interruption then is exit code 130, and no trace of our code."""
+
+    class Loading:
+        @property
+        def main(self) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "app.cli", Loading())
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capfd.readouterr() == ("", "")
