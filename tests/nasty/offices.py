@@ -178,6 +178,22 @@ FILES: Final = (
         faults=("wide-json",),
     ),
     Nasty(
+        "sources in JSON that are no text",
+        text(
+            lines(
+                value("07894", TRUTH, True, source=[]),
+                value("07897", TRUTH, True, note=True),
+                value("07900", TRUTH, True, note={"x": 1}),
+                value("07903", TRUTH, True, note=7),
+            )
+        ),
+        NDJSON,
+        rows=4,
+        created=1,
+        rejected=3,
+        conflicts={("not-plain", "source"): (1,), ("not-plain", "note"): (2, 3)},
+    ),
+    Nasty(
         "facts in JSON that are none",
         text(
             lines(

@@ -25,6 +25,7 @@ COLUMNS: Final = (
     "status",
 )  # fmt: skip
 _PLACE: Final = {name: place for place, name in enumerate(COLUMNS)}
+_VALUE: Final = _PLACE["value"]
 _MOST_DIGITS: Final = 30
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 
@@ -51,7 +52,7 @@ def _row(number: int, line: str, headings: Headings, places: dict[str, int | Non
             places[key] = _place(number, key, headings, places)
         place = places[key]
         if place is not None:
-            cells[place] = _cell(value)
+            cells[place] = _cell(value) if place == _VALUE else _plain(value)
     return cells
 
 
@@ -71,6 +72,13 @@ def _place(number: int, key: str, headings: Headings, places: dict[str, int | No
     if place in places.values():
         raise Unreadable("repeated-column", number, column=key, meaning=word)
     return place
+
+
+def _plain(value: Any) -> Cell:
+    """Return what stands beside a fact: text or a number, nothing that has to be spelled out."""
+    if isinstance(value, bool | list | dict):
+        return Odd("not-plain", _encoder.encode(value).decode())
+    return _cell(value)
 
 
 def _cell(value: Any) -> Cell:

@@ -142,6 +142,10 @@ WRONG: Final[Mapping[str, Text]] = {
         "{code} là chỉ số của cấp {levels}, không phải của cấp {level}",
         "{code} is measured at level {levels}, not at level {level}",
     ),
+    "not-plain": Text(
+        "phải là văn bản hoặc số, không phải danh sách, đối tượng, true hay false",
+        "this must be text or a number, no list, no object, not true or false",
+    ),
     "malformed-json": Text(
         "dòng không phải một đối tượng JSON hợp lệ; hãy kiểm tra dấu ngoặc, dấu phẩy, dấu nháy và "
         "khoá bị lặp",
