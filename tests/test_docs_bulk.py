@@ -12,7 +12,7 @@ from conftest import ROOT
 from app.domain import unit_periods
 from app.domain.imports import State, findings, naming, placing, taking
 from app.domain.jobs import State as JobState
-from app.domain.reading import causes, facts, headings, limits, origins, places, text
+from app.domain.reading import causes, headings, limits, origins, places, text, words
 from app.domain.reading.fault_texts import FAULTS
 from app.domain.reading.limited import PATIENCE
 from app.domain.reading.row_texts import WARNINGS, WRONG
@@ -98,8 +98,8 @@ def test_the_words_for_yes_and_no_are_those_that_are_read() -> None:
     """Both lists have every word, whether or not with diacritics."""
     told = section("How cells are read").partition("**Yes or no.**")[2].partition("**Sets**")[0]
     yes, no = told.split("No:")
-    assert {search_key(word) for word in quoted(yes)} == facts._YES
-    assert {search_key(word) for word in quoted(no)} == facts._NO
+    assert {search_key(word) for word in quoted(yes)} == words.YES
+    assert {search_key(word) for word in quoted(no)} == words.NO
 
 
 def test_the_encodings_that_may_be_stated_are_those_that_are_known() -> None:

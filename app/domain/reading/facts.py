@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
-from app.domain.reading.causes import bad
 from app.domain.reading.cells import (
     ASSUMED,
     FRACTION,
@@ -32,66 +31,21 @@ from app.domain.reading.cells import (
 )
 from app.domain.reading.fact_shapes import as_json, columns, plain
 from app.domain.reading.frames import Measure
+from app.domain.reading.misread import Misread, shown
 from app.domain.reading.numbers import LOCALES, is_ambiguous, possible, readings
-from app.domain.vietnamese import search_key
+from app.domain.reading.words import OF, truth
 from app.rules.errors import FactError
-from app.rules.facts import Fact, Percent, Ratio, check_sound, printable, read_fact
+from app.rules.facts import Fact, Percent, Ratio, check_sound, read_fact
 
 if TYPE_CHECKING:
     from app.rules.indicators import Indicator
 
-_YES: Final = frozenset({"co", "x", "dat", "1", "true", "yes", "dung", "y", "v", "✓", "✔", "☑"})
-_NO: Final = frozenset(
-    {
-        "khong",
-        "khong dat",
-        "khong co",
-        "chua",
-        "chua dat",
-        "chua co",
-        "0",
-        "false",
-        "no",
-        "sai",
-        "n",
-    }
-)
-_OF: Final = re.compile(r"([^/]{1,40})/([^/]{1,40})")
 _CODES: Final = re.compile(r"[|;]")
-_CODELIKE: Final = re.compile(r"[a-z0-9_.|; -]+")
 _LONGEST_WHOLE: Final = 18  # digits
 _MOST_DECIMALS: Final = 6
 _MOST_PERCENT: Final = 1_000  # three digits are what facts have
 _PARTS: Final = ("value", "numerator", "denominator")
 _ONE: Final = Decimal(1)
-
-
-def is_words(cell: Cell) -> bool:
-    """Tell whether a cell has plain words, which no indicator could take for a value."""
-    if not isinstance(cell, str) or is_blank(cell):
-        return False
-    text = cell.strip()
-    bare = text.rstrip("% ")
-    return (
-        readings(bare) == (None, None)
-        and not _OF.fullmatch(bare)
-        and not _CODELIKE.fullmatch(text)
-        and search_key(text) not in _YES | _NO
-    )
-
-
-class Misread(Exception):
-    """A cell that says nothing that fits: in which part, why, and the words of the message."""
-
-    def __init__(self, code: str, cell: Cell, part: str = "value", /, **words: object) -> None:
-        super().__init__(code)
-        self.code, self.part = code, part
-        self.message, self.sample = bad(code, **words), shown(cell)
-
-
-def shown(cell: Cell) -> str:
-    """Return a cell as it may be repeated in a message."""
-    return printable(text_of(cell))
 
 
 class FactReader:
@@ -102,7 +56,7 @@ class FactReader:
         self._notes: list[str] = []
         self._scaled = False
         self._readers: Mapping[str, Callable[[int, Cell], Fact]] = {
-            "boolean": lambda _, cell: _truth(cell),
+            "boolean": lambda _, cell: truth(cell),
             "count": lambda _, cell: self._count(cell, "value"),
             "ratio": self._share,
             "set": self._codes,
@@ -216,7 +170,7 @@ class FactReader:
         measure = self._catalogue[index]
         most = None if measure.numerator_may_exceed_denominator else 100
         text = cell.strip() if isinstance(cell, str) else ""
-        if found := _OF.fullmatch(text):
+        if found := OF.fullmatch(text):
             return Ratio(
                 numerator=self._count(found[1], "value"), denominator=self._count(found[2], "value")
             )
@@ -279,17 +233,6 @@ class FactReader:
                 words = {"code": self._catalogue[index].code, "members": ", ".join(sorted(known))}
                 raise Misread("unknown-member", one, "value", **words)
         return codes
-
-
-def _truth(cell: Cell) -> bool:
-    if isinstance(cell, bool):
-        return cell
-    if isinstance(cell, Day):
-        raise Misread("not-a-truth", cell)
-    said = cell.written() if isinstance(cell, Number) else search_key(str(cell))
-    if said in _YES or said in _NO:
-        return said in _YES
-    raise Misread("not-a-truth", cell)
 
 
 def _agrees(share: Fact, ratio: Ratio) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from app.domain.reading.cells import Cell, Odd, Row
-from app.domain.reading.facts import is_words
 from app.domain.reading.outline import Block
 from app.domain.reading.plan import ORIGIN, PLACE, Plan
+from app.domain.reading.words import is_words
 
 
 class Merging:

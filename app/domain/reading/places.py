@@ -11,9 +11,9 @@ from typing import Final
 
 from app.domain.reading.causes import Unreadable, bad
 from app.domain.reading.cells import Cell, Complaint, Day, Odd, is_blank, text_of
-from app.domain.reading.facts import shown
 from app.domain.reading.frames import Order, Place
 from app.domain.reading.limits import MOST_PLACES
+from app.domain.reading.misread import shown
 from app.domain.vietnamese import TYPE_NAMES, search_key, split_type
 from app.rules.period import read_period
 

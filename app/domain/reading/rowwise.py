@@ -12,12 +12,13 @@ from typing import Any, Final
 from app.domain.own_files import TRAILER
 from app.domain.reading.causes import Unreadable
 from app.domain.reading.cells import Cell, Complaint, Row, is_blank, text_of
-from app.domain.reading.facts import is_words, shown
 from app.domain.reading.headings import Headings, Meaning, is_unit, recognised
+from app.domain.reading.misread import shown
 from app.domain.reading.origins import Origin, OriginReader
 from app.domain.reading.places import PlaceReader, Total, complaint, is_total
 from app.domain.reading.plan import ORIGIN, PLACE, Plan
 from app.domain.reading.telling import Listener, Value
+from app.domain.reading.words import is_words
 
 TOTAL: Final = -1  # in the place of a place: the row is one of totals
 REMEMBERED: Final = 50_000  # of anything that rows repeat

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from app.domain.reading.cells import Cell, Complaint, Row, Said, is_blank, text_of
 from app.domain.reading.duplicates import Duplicates
 from app.domain.reading.evidence import Evidence
-from app.domain.reading.facts import FactReader, is_words
+from app.domain.reading.facts import FactReader
 from app.domain.reading.headings import Headings
 from app.domain.reading.origins import OriginReader
 from app.domain.reading.places import PlaceReader
 from app.domain.reading.plan import Plan, Target
 from app.domain.reading.rowwise import REMEMBERED, TOTAL, Rowwise
 from app.domain.reading.telling import Listener, Value
+from app.domain.reading.words import is_words
 
 Parts = tuple[Cell, Cell, Cell]
 
