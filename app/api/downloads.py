@@ -32,7 +32,7 @@ from app.rules.errors import Text
 
 Pages = AsyncGenerator[Sequence[Any], None]
 
-_AT_ONCE: Final = 2  # of one process; each has a connection to the database of its own
+_AT_ONCE: Final = 3  # of one process; each has a connection to the database of its own
 _SOON: Final = 5  # seconds until it is worth asking again
 _LONGEST: Final = 1_800.0  # seconds, from the request to the last byte
 _TAKING: Final = 9.0  # seconds a reader may take for one part; the database waits for ten
