@@ -272,7 +272,7 @@ def test_interrupted_it_cancels_the_job_it_began(far: FarService, file: Path) ->
         [script(), "import", str(file)], env=environment(env(far.url)),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         # Whoever runs the tests in the background has them ignore it, and their processes too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     )  # fmt: skip
     try:
         eventually(lambda: far.of("GET", JOB), lambda: "the job is not followed")

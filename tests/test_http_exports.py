@@ -325,14 +325,14 @@ async def test_a_workbook_has_an_end(
 # --- bounds --------------------------------------------------------------------------------------
 
 
-async def test_two_exports_run_at_once(join: Join, service: FastAPI) -> None:
-    """The third is told to come again, and the second of one client; what ends makes room."""
+async def test_three_exports_run_at_once(join: Join, service: FastAPI) -> None:
+    """The fourth is told to come again, and the third of one client; what ends makes room."""
     places: downloads.Downloads = service.state.downloads
     me = await join("VN")
     client = me.http
     for taken, status, code in (
-        (("one", "other"), 503, "overloaded"),
-        ((me.client_id,), 429, "rate-limited"),
+        (("one", "one", "other"), 503, "overloaded"),
+        ((me.client_id, me.client_id), 429, "rate-limited"),
     ):
         with ExitStack() as held:
             for one in taken:
