@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import os
@@ -36,6 +37,7 @@ from app.settings import VARIABLES, Settings
 ROOT = Path(__file__).resolve().parents[1]
 PREVIEW = "/v1/evaluations/preview"
 HERE = "http://127.0.0.1:8000"
+OPENED: list[Database] = []
 ANYTHING = {"if-match": "*"}  # for a change that may follow whatever is on record
 
 # What no caller may ever see: traces, exceptions, models and files of the implementation.
@@ -117,11 +119,28 @@ def settings(
     )
 
 
+@contextlib.asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """Open a database for everything; between files of tests it has no connections."""
+    async with Database(settings) as found:
+        OPENED.append(found)
+        yield found.acting_for(EVERYTHING)
+        OPENED.remove(found)
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def _no_connections_between_files() -> AsyncIterator[None]:
+    """A server has a hundred connections for the pools of all files, of all workers."""
+    yield
+    for one in OPENED:
+        await one.disconnect()
+
+
 @pytest.fixture(scope="session")
 async def database(settings: Settings) -> AsyncIterator[Database]:
     """This worker's database: the whole register, no client but those that tests make."""
-    async with Database(settings) as opened:
-        yield opened.acting_for(EVERYTHING)
+    async with opened(settings) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

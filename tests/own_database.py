@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from conftest import opened
 from fastapi import FastAPI
 from on_record import apart
 
-from app.database import EVERYTHING, Database
+from app.database import Database
 from app.embedded import Embedded
 from app.main import create_app
 from app.rules.registry import Registry
@@ -33,8 +34,8 @@ def own(name: str, **more: Any) -> tuple[Any, Any, Any]:
     @pytest.fixture(scope="session", name="database")
     async def database(settings: Settings) -> AsyncIterator[Database]:
         """That database, open for everything."""
-        async with Database(settings) as opened:
-            yield opened.acting_for(EVERYTHING)
+        async with opened(settings) as found:
+            yield found
 
     @pytest.fixture(scope="session", name="service")
     def service(registry: Registry, settings: Settings, database: Database) -> FastAPI:
