@@ -93,15 +93,24 @@ def urls(cluster: Embedded, name: str) -> dict[str, str]:
 
 
 def clone(cluster: Embedded, name: str, template: str = "ntm") -> dict[str, str]:
-    """Make a database like a template of the cluster; return the settings by which it is used."""
-    statement = f'CREATE DATABASE "{name}" TEMPLATE "{template}"'
-    asyncio.run(_execute(cluster, statement))
+    """Make a database like a template of the cluster; return the settings by which it is used.
+
+    Whoever comes back to a file of tests that others had a part of makes it anew.
+    """
+    asyncio.run(
+        _execute(
+            cluster,
+            f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)',
+            f'CREATE DATABASE "{name}" TEMPLATE "{template}"',
+        )
+    )
     return urls(cluster, name)
 
 
-async def _execute(cluster: Embedded, statement: str) -> None:
+async def _execute(cluster: Embedded, *statements: str) -> None:
     connection = await asyncpg.connect(host=cluster.socket_folder, user=OWNER, database="postgres")
-    await connection.execute(statement)
+    for statement in statements:
+        await connection.execute(statement)
     await connection.close()
 
 

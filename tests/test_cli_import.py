@@ -27,6 +27,8 @@ HEADER = "Mã xã;Kỳ;Chỉ số;Giá trị;Tử số;Mẫu số;Nguồn"
 SOURCE = "Báo cáo 12/BC-UBND"
 Item = dict[str, Any]
 
+SEALS = ("audit_seal", "audit_pending")  # written beside requests, a moment later
+
 
 class Site(NamedTuple):
     """Where the command imports into, and the address by which a test looks into it."""
@@ -237,16 +239,21 @@ def test_a_file_too_large_to_wait_for_is_followed_as_a_job(
     assert job["state"] == "succeeded"
 
 
+def unsealed(url: str) -> dict[str, tuple[int, str | None]]:
+    """Return the contents of all tables but those that the service seals the audit in."""
+    return {name: found for name, found in contents(url).items() if name not in SEALS}
+
+
 def test_a_wrong_secret_is_told_without_it(ntm: Ntm, there: Site, file: Path, period: str) -> None:
     """Neither the wrong secret nor the file is shown; nothing is loaded."""
     file.write_text(table(*rows(period)), "utf-8")
-    before = contents(there.owner)
+    before = unsealed(there.owner)
     wrong = Site({**there.env, "NTM_CLIENT_SECRET": "sai-hoan-toan"}, there.owner)
     ended = run(ntm, wrong, file)
     assert ended.code == 1
     assert "NTM_CLIENT_SECRET" in ended.err
     assert LEAK.search(ended.said.replace(str(file.parent), "")) is None
-    assert contents(there.owner) == before
+    assert unsealed(there.owner) == before
 
 
 def test_a_client_that_may_not_is_told_so(
