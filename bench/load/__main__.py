@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from bench.load.serving import Place, place, served
 FULL: Final = 16_000_000
 RUN_VALUES: Final = 330_000  # one of every indicator of every commune
 WIDTH: Final = 120  # where the output is no terminal
+_TRIES: Final = 50
 PARTS: Final = ("statistics", "import", "runs", "memory")
 
 
@@ -60,7 +62,16 @@ def main() -> None:
             report(console, "Memory of API, parser and worker", figures)
     finally:
         if given.folder is None:
-            shutil.rmtree(folder)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder; servers that end a moment later still remove files of theirs."""
+    for _ in range(_TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.2)
 
 
 def _given() -> argparse.Namespace:
