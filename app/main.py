@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import datetime
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import metadata
 from typing import Any
@@ -22,6 +23,12 @@ from app.api import (
     evaluation_exports,
     evaluation_runs,
     evaluations,
+    evidence_files,
+    evidence_forms,
+    evidence_lists,
+    evidence_names,
+    evidence_slots,
+    evidence_submissions,
     grants,
     hamlets,
     health,
@@ -51,6 +58,8 @@ from app.discovery import load_registry
 from app.domain import register, signing_keys
 from app.domain.audit import checkpoints
 from app.domain.audit.sealing import Sealer
+from app.domain.clock import clock_of
+from app.domain.evidence import stores
 from app.domain.grants import Grants
 from app.domain.job_kinds import CHORES, KINDS
 from app.domain.jobs.worker import Worker, connections
@@ -106,8 +115,11 @@ def create_app(
     settings: Settings | None = None,
     registry: Registry | None = None,
     database: Database | None = None,
+    clock: Callable[[], datetime.date] | None = None,
 ) -> FastAPI:
     """Return the application; raise RulesetFaults when any pack has a fault.
+
+    `clock` says which day it is for the chain of approval; today in Vietnam where none is given.
 
     Without a database that was prepared, the application opens and prepares one when it starts;
     when it stops, it closes the one it stands on.
@@ -137,9 +149,12 @@ def create_app(
     )
     app.mount(documentation.STATIC, documentation.static_files())
     app.state.settings = settings
+    app.state.clock = clock or clock_of(settings.rehearsal_day)
     traffic.prepare(app, settings)
     app.state.streams = Streams()
     app.state.downloads = Downloads()
+    app.state.file_downloads = evidence_files.FileDownloads()
+    app.state.store = stores.of(settings)
     app.state.registry = registry or load_registry(settings.rulesets_dir)
     app.state.snapshots = Snapshots(app.state.registry)
     if database is not None:
@@ -148,6 +163,8 @@ def create_app(
     nouns = (
         units, communes, values, evaluations, commune_values, previews, hamlets, standings,
         statistics, replays, value_imports, health, oauth, designations, clients, grants, audit,
+        evidence_submissions, evidence_slots, evidence_files, evidence_lists, evidence_names,
+        evidence_forms,
         jobs, imports, evaluation_runs, impact, rulesets, import_templates, indicators, vocabulary,
         documentation,
         value_exports, evaluation_exports, commune_maps,
@@ -156,6 +173,8 @@ def create_app(
         app.include_router(noun.router)
     app.include_router(oauth.token_router)
     app.include_router(imports.upload_router)
+    app.include_router(evidence_files.upload_router)
+    app.include_router(evidence_lists.list_router)
     errors.install(app)
     return app
 

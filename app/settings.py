@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -76,6 +77,50 @@ class Settings(BaseSettings):
         le=36_500,
         description="Days for which files of dry runs and refused rows are kept; reports stay.",
     )
+    max_list_bytes: int = Field(
+        default=32 * 1024 * 1024,
+        ge=1024,
+        description="Largest list of evidence (JSON, CSV, XLSX) that is taken, in bytes.",
+    )
+    names_keys_dir: Path | None = Field(
+        default=None,
+        description="Folder of the keys of names in lists; default: in the data folder.",
+    )
+    max_evidence_file_bytes: int = Field(
+        default=50 * 1024 * 1024,
+        ge=1024,
+        description="Largest file of evidence that is taken, in bytes.",
+    )
+    evidence_dir: Path | None = Field(
+        default=None, description="Folder of the files of evidence; default: in the data folder."
+    )
+    evidence_s3_url: str | None = Field(
+        default=None,
+        pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/-]*)?$",
+        description="Bucket for the files of evidence in place of the folder: s3://bucket/prefix.",
+    )
+    evidence_s3_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/]+/?$",
+        description="Address of the bucket's server, where it is not AWS.",
+    )
+    evidence_s3_region: str | None = Field(default=None, description="Region of the bucket.")
+    evidence_s3_key_id: str | None = Field(
+        default=None, description="Who uses the bucket; default: as AWS's own tools find out."
+    )
+    evidence_s3_secret: SecretStr | None = Field(default=None, description="The secret of the key.")
+    keep_names_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="Days after the end of a submission for which names are kept; unset: for ever.",
+    )
+    keep_evidence_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="Days after the end of a submission for which files are kept; unset: for ever.",
+    )
     max_running: int = Field(
         default=3,
         ge=1,
@@ -90,6 +135,10 @@ class Settings(BaseSettings):
         ge=0,
         le=100,
         description="Jobs a process works on at once; 0: none here, `ntm worker` does them.",
+    )
+    rehearsal_day: datetime.date | None = Field(
+        default=None,
+        description="For rehearsals only: the day that the chain of approval takes for today.",
     )
     shutdown_seconds: int = Field(
         default=30, ge=1, le=3600, description="How long a stop waits for what is in flight."
@@ -141,6 +190,16 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """Return the file of the signing keys."""
         return self.signing_key_file or self.data_dir / "signing-keys.json"
+
+    @property
+    def names_keys(self) -> Path:
+        """Return the folder of the keys of names in lists of evidence."""
+        return self.names_keys_dir or self.data_dir / "evidence-keys"
+
+    @property
+    def evidence(self) -> Path:
+        """Return the folder of the files of evidence."""
+        return self.evidence_dir or self.data_dir / "evidence"
 
     @property
     def checkpoints(self) -> Path:

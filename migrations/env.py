@@ -18,6 +18,7 @@ from app.domain import (
     commune_facts,
     evaluation_runs,
     evaluations,
+    evidence,
     grants,
     imports,
     jobs,
@@ -30,7 +31,7 @@ from app.settings import Settings
 
 # Imported, their tables stand in Base.metadata.
 TABLES_OF = (
-    audit, clients, commune_facts, evaluation_runs, evaluations, grants, imports, jobs,
+    audit, clients, commune_facts, evaluation_runs, evaluations, evidence, grants, imports, jobs,
     kept_answers, recordings, units, values,
 )  # fmt: skip
 

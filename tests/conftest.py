@@ -22,12 +22,12 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from app.api.shapes import today
 from app.cli import app as command
 from app.database import EVERYTHING, OWNER, SERVICE, Database
 from app.discovery import load_registry
 from app.domain import clients, unit_lookup
 from app.domain.clients import SCOPES
+from app.domain.clock import today
 from app.embedded import Embedded
 from app.embedded.locks import Lock
 from app.main import create_app, prepare

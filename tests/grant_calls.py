@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
-from app.api.shapes import today
 from app.database import Database
+from app.domain.clock import today
 
 Item = dict[str, Any]
 GRANTS = "/v1/grants"

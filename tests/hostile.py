@@ -16,14 +16,28 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, cast
 
+import evidence_operations as evidence
 import httpx
 from conftest import LEAK
+from evidence_operations import (
+    FILED,
+    LISTED,
+    NO_SUBMISSION,
+    PURPOSE,
+    SEEN,
+    SUBMISSIONS,
+    Office,
+)
+from evidence_operations import (
+    FORMS as EVIDENCE_FORMS,
+)
 from fastapi import FastAPI
 from import_calls import PROBLEM, REPORT
 from working import work_off
 
-from app.api.shapes import today
+from app.domain.clock import today
 
+TODAY_COMMUNE: Final = evidence.COMMUNE
 Place = tuple[str | int, ...]
 
 RATIO: Final = "households_internet_connected_rate"
@@ -500,7 +514,6 @@ NASTY_KEYS: Final = ("", "x", "\0", "\ud800", "x" * 5_000, "a/b~c", "__class__",
 
 # --- every operation of the service --------------------------------------------------------------
 
-TODAY_COMMUNE: Final = "07948"  # Phường Âu Cơ, Phú Thọ, since 2025-07-01
 NOBODY: Final = "ntm-0000000000000000"
 _NUMBERS: Final = itertools.count(100)  # of decisions; each worker has a database of its own
 _HAMLETS: Final = itertools.cycle(range(100, 1_000))  # a code has three digits at most
@@ -518,6 +531,9 @@ class Operation(NamedTuple):
     form: bool = False
     query: str = ""  # parameters that must be given
     csv: bool = False
+    also: tuple[str, ...] = ()  # scopes that it needs beside its own, by what it is about
+    of_commune: bool = False  # only the office of the commune may send it, not one above
+    sent_by: Office | None = None
 
     @property
     def name(self) -> str:
@@ -534,6 +550,10 @@ class Operation(NamedTuple):
 
     async def ready(self, admin: httpx.AsyncClient) -> Operation:
         """Return the operation as a request that must succeed, with whatever it needs made."""
+        if self.template.startswith(SUBMISSIONS):
+            making = evidence.Making(admin, await evidence.office(admin))
+            found = await evidence.made(making, self.method, self.template, self.path, self.body)
+            return self._replace(**found._asdict(), sent_by=making.by if self.of_commune else None)
         if "{client_id}" in self.template:
             path = self.path.replace(NOBODY, await _new_client(admin))
             if self.template.endswith("/{id}"):
@@ -594,6 +614,8 @@ class Operation(NamedTuple):
         if self.csv:
             content = {"content": self.body.encode()}
             headers = {"content-type": "text/csv", **(headers or {})}
+        if self.sent_by:
+            headers = {**(headers or {}), **self.sent_by.headers}
         request = caller.build_request(self.method, self.url(query), headers=headers, **content)
         if self.form:
             request.headers.pop("authorization", None)  # a client authenticates in one way only
@@ -745,6 +767,11 @@ _HERE: Final = f"/v1/communes/{TODAY_COMMUNE}"
 _CLIENT: Final = "/v1/clients/{client_id}"
 _VALUE: Final = "/v1/values/{id}"
 _VERDICT: Final = "/v1/evaluations/{id}"
+_SUBMISSION: Final = f"{SUBMISSIONS}/{{id}}"
+_SLOT: Final = f"{_SUBMISSION}/slots/{{slot}}"
+_SUBMITTED: Final = f"{SUBMISSIONS}/{NO_SUBMISSION}"
+_FILES_OF: Final = f"{_SUBMITTED}/slots/{FILED}/files"
+_SUBMIT: Final = "evidence:submit"
 
 OPERATIONS: Final = (
     Operation("GET", "/livez", "/livez", None),
@@ -829,6 +856,44 @@ OPERATIONS: Final = (
     Operation("GET", "/v1/designations", "/v1/designations"),
     Operation("POST", "/v1/designations/{id}/withdraw", "/v1/designations/1/withdraw",
               "values:write", {"reason": "ghi nhầm xã"}),
+    Operation("POST", SUBMISSIONS, SUBMISSIONS, _SUBMIT, evidence.OPENING, 201, of_commune=True),
+    Operation("GET", SUBMISSIONS, SUBMISSIONS),
+    Operation("GET", f"{SUBMISSIONS}/chain", f"{SUBMISSIONS}/chain"),
+    Operation("GET", _SUBMISSION, _SUBMITTED),
+    Operation("PUT", f"{_SUBMISSION}/parts", f"{_SUBMITTED}/parts", _SUBMIT, evidence.PARTS,
+              of_commune=True),
+    Operation("POST", f"{_SUBMISSION}/transitions", f"{_SUBMITTED}/transitions", "read",
+              evidence.SUBMIT, also=(_SUBMIT,), of_commune=True),
+    Operation("POST", f"{SUBMISSIONS}/decisions", f"{SUBMISSIONS}/decisions", "read",
+              evidence.DECISIONS, also=(_SUBMIT,), of_commune=True),
+    Operation("GET", f"{_SUBMISSION}/diff", f"{_SUBMITTED}/diff", query="from=1&to=1"),
+    Operation("DELETE", f"{_SUBMISSION}/names", f"{_SUBMITTED}/names", "evidence:names",
+              status=204, query=f"purpose={PURPOSE}", of_commune=True),
+    Operation("GET", f"{_SUBMISSION}/slots", f"{_SUBMITTED}/slots"),
+    Operation("GET", _SLOT, f"{_SUBMITTED}/slots/{LISTED}"),
+    Operation("PUT", f"{_SLOT}/confirmations", f"{_SUBMITTED}/slots/{LISTED}/confirmations",
+              _SUBMIT, evidence.SIGNED, of_commune=True),
+    Operation("GET", f"{_SLOT}/findings", f"{_SUBMITTED}/slots/{SEEN}/findings"),
+    Operation("POST", f"{_SLOT}/findings", f"{_SUBMITTED}/slots/{SEEN}/findings", "read",
+              evidence.CHECK, 201, also=(_SUBMIT,), of_commune=True),
+    Operation("GET", f"{_SLOT}/rows", f"{_SUBMITTED}/slots/{LISTED}/rows"),
+    Operation("PUT", f"{_SLOT}/rows", f"{_SUBMITTED}/slots/{LISTED}/rows", _SUBMIT,
+              evidence.ROWS, csv=True, of_commune=True),
+    Operation("DELETE", f"{_SLOT}/rows", f"{_SUBMITTED}/slots/{LISTED}/rows", _SUBMIT,
+              status=204, of_commune=True),
+    Operation("GET", f"{_SLOT}/names", f"{_SUBMITTED}/slots/{LISTED}/names", "evidence:names",
+              query=f"purpose={PURPOSE}", of_commune=True),
+    Operation("GET", f"{_SLOT}/files", _FILES_OF),
+    Operation("GET", f"{_SLOT}/files/{{name}}", f"{_FILES_OF}/{evidence.FILE_NAME}"),
+    Operation("PUT", f"{_SLOT}/files/{{name}}", f"{_FILES_OF}/{evidence.FILE_NAME}", "read",
+              evidence.CONTENT, 201, csv=True, also=(_SUBMIT,), of_commune=True),
+    Operation("DELETE", f"{_SLOT}/files/{{name}}", f"{_FILES_OF}/{evidence.FILE_NAME}", _SUBMIT,
+              status=204, of_commune=True),
+    Operation("GET", EVIDENCE_FORMS, EVIDENCE_FORMS),
+    Operation("GET", f"{EVIDENCE_FORMS}/{{form}}/template.csv",
+              f"{EVIDENCE_FORMS}/phutho.form.03/template.csv"),
+    Operation("GET", f"{EVIDENCE_FORMS}/{{form}}/template.xlsx",
+              f"{EVIDENCE_FORMS}/phutho.form.03/template.xlsx"),
     Operation("GET", "/v1/grants", "/v1/grants"),
     Operation("POST", "/v1/grants", "/v1/grants", "clients:admin", NEW_GRANT, 201),
     Operation("GET", "/v1/grants/{id}", "/v1/grants/1"),
@@ -918,6 +983,25 @@ def _no_names(known: str) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def _official(*above: str | int) -> dict[Place, tuple[Any, ...]]:
+    """Return the fields of the official who acts, and of the document by which."""
+    fields: dict[Place, tuple[Any, ...]] = {
+        (*above, "acting_official", name): _NO_WORDS for name in ("id", "office", "position")
+    }
+    return fields | {
+        (*above, "document", "number"): _NO_WORDS,
+        (*above, "document", "symbol"): _NO_WORDS,
+        (*above, "document", "date"): (None, *_NO_DAY),
+        (*above, "document", "signer"): _NO_WORDS,
+    }
+
+
+_NO_PART: Final[tuple[Any, ...]] = (
+    *_NO_TEXT, "", " ", "K 1", "K1 ", "K1\n", "Khu/1", "khu_ấp", "x" * 41, _SQL, "Ｋ1",
+)  # fmt: skip
+_NO_REASON: Final[tuple[Any, ...]] = (*_NO_TEXT, "", "   ", "x", "x" * 2_001)
+_NO_FILES: Final[tuple[Any, ...]] = (None, "x", 1, {}, [1], [None], [""], ["x" * 256], ["a"] * 51)
+_NO_NUMBER: Final[tuple[Any, ...]] = (None, "1", True, 1.5, 0, -1, 10**15, [], {})
 # For each operation that is new here: every field with values that it must refuse.
 FIELDS: Final[dict[str, dict[Place, tuple[Any, ...]]]] = {
     "POST /v1/units/resolve": {
@@ -1002,6 +1086,50 @@ FIELDS: Final[dict[str, dict[Place, tuple[Any, ...]]]] = {
                                       " 90", "90\n", "090", "NaN", "0x5A", "1" * 17, "0.1234567",
                                       "90".translate(_FULL), "90".translate(_ARABIC), _SQL),
         ("changes", 0, "branch"): (*_NO_TEXT[_WITHOUT_NULL:], "", "x", "x" * 501, _SQL),
+    },
+    f"POST {SUBMISSIONS}": {
+        ("unit",): (*_NO_CODE, "vn", "VN ", "province-"),
+        ("on",): _NO_DAY,
+        ("ruleset",): _NO_RULESET,
+        ("period",): _NO_PERIOD,
+        ("parts", 0, "code"): _NO_PART,
+        ("parts", 0, "name"): _NO_WORDS,
+    },
+    f"PUT {_SUBMISSION}/parts": {
+        ("parts",): (None, 1, True, "x", {}, [1], [None], [[]], [{}],
+                     [{"code": "K1", "name": "Khu 1"}] * 501),
+        ("parts", 0, "code"): _NO_PART,
+        ("parts", 0, "name"): _NO_WORDS,
+    },
+    f"POST {_SUBMISSION}/transitions": {
+        ("action",): _NO_CHOICE,
+        ("reason",): _NO_REASON[_WITHOUT_NULL:],
+        ("items",): (None, 1, "x", {}, [1], [None], [[]], [{}] * 201),
+        ("version",): (*_NO_TEXT[_WITHOUT_NULL:], "x" * 101),
+        **_official(),
+    },
+    f"POST {SUBMISSIONS}/decisions": {
+        ("decisions",): (None, 1, "x", {}, [], [1], [None], [[]], [{}] * 101),
+        ("decisions", 0, "id"): _NO_NUMBER,
+        ("decisions", 0, "version"): (*_NO_TEXT, "x" * 101),
+        ("decisions", 0, "action"): _NO_CHOICE,
+        **_official("decisions", 0),
+    },
+    f"PUT {_SLOT}/confirmations": {
+        ("confirmations",): (None, 1, "x", {}, [1], [None], [[]], [{}] * 2_001),
+        ("confirmations", 0, "who"): _NO_WORDS,
+        ("confirmations", 0, "part"): _NO_PART[_WITHOUT_NULL:],
+        ("confirmations", 0, "signed_on"): (None, *_NO_DAY),
+        ("confirmations", 0, "document", "signer"): _NO_WORDS,
+    },
+    f"POST {_SLOT}/findings": {
+        ("kind",): _NO_CHOICE,
+        ("found_on",): (None, *_NO_DAY),
+        ("place",): _NO_WORDS,
+        ("seen",): (*_NO_TEXT, "", "   ", "x" * 4_001),
+        ("holds",): _NO_TRUTH,
+        ("photos",): _NO_FILES,
+        **{place: values for place, values in _official().items() if place[0] != "document"},
     },
     "POST /v1/grants": {
         ("from_territory",): (*_NO_CODE, "VN", "vn", "VN ", "commune-07948-2025-01-01"),

@@ -10,9 +10,9 @@ import httpx
 from conftest import clone
 from pydantic import SecretStr
 
-from app.api.shapes import today
 from app.database import Database
 from app.domain.clients import SCOPES, add
+from app.domain.clock import today
 from app.domain.unit_lookup import get
 from app.embedded import Embedded
 from app.settings import Settings

@@ -27,15 +27,16 @@ import asyncpg
 import httpx
 import pytest
 from conftest import calling, environment, script, shipped
+from evidence_operations import Making, office
 from fastapi import FastAPI
 from pydantic import SecretStr
 from working import work_off
 
-from app.api.shapes import today
 from app.cli.clients import make
 from app.database import EVERYTHING, SCHEMA, Database
 from app.domain.audit.sealing import seal_all
 from app.domain.clients import SCOPES
+from app.domain.clock import today
 from app.embedded.cluster import Account, as_user, binaries
 from app.main import create_app
 from app.settings import Settings
@@ -177,6 +178,7 @@ async def filled(settings: Settings, database: Database) -> Known:
         await measured_and_judged(http)
         await _shared(app, http)
         await _in_bulk(http)
+        await Making(http, await office(http)).everything()
         await work_off(settings, database, shipped())
     await seal_all(database)
     return Known(made["client_id"], made["client_secret"])

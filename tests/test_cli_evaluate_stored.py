@@ -122,6 +122,10 @@ def test_what_is_on_record_decides(ntm: Ntm, env: Env) -> None:
     website = shown[SHORT]["phutho.1.2.5.b.1"]
     assert (website["outcome"], website["reasons"]) == ("undetermined", ["value_outdated"])
     assert shown[BARE][SMART]["reasons"] == ["rounded_value"]
+    strict = json.loads(judged(ntm, env, "--unit", FULL, "--period", "2024",
+                               "--min-status", "approved", "--json").out)  # fmt: skip
+    assert strict["min_status"] == "approved"
+    assert by_id(strict)[SMART]["reasons"] == ["value_not_approved"]
 
 
 def test_an_ambiguous_unit_asks_for_the_day(ntm: Ntm, env: Env) -> None:
@@ -245,6 +249,8 @@ def test_a_ruleset_of_the_nation_judges_the_one_nation(ntm: Ntm, env: Env) -> No
         ("--unit", FULL, "--facts", "x.csv", "--period", "2024"),
         ("--under", DISTRICT, "--facts", "x.csv", "--period", "2024"),
         ("--facts", "x.csv", "--on", "2024-12-31"),
+        ("--facts", "x.csv", "--min-status", "approved"),
+        ("--unit", FULL, "--period", "2024", "--min-status", "retracted"),
         ("--unit", FULL, "--period", "2024-13"),
         ("--unit", FULL, "--period", ""),
         ("--unit", FULL, "--period", "2024", "--on", "31/12/2024"),

@@ -76,7 +76,7 @@ def test_every_reason_for_which_a_value_is_refused_is_explained() -> None:
     known = set(WRONG) - {"missing-source"}  # which is told as a missing cell
     for module in (placing, naming, unit_periods):
         known |= raised(module, "(?:Unclear|Doubtful)")
-    known |= raised(taking, "_reject") | raised(rules_facts, "FactError")
+    known |= raised(taking, "_reject(?:_differing)?") | raised(rules_facts, "FactError")
     listed = codes("Why a value is refused")
     assert len(listed) == len(set(listed))
     assert set(listed) == known

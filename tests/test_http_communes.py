@@ -9,8 +9,8 @@ import pytest
 from conftest import ANYTHING, Described, Join, problem
 from test_http_units import KEYS, everything, keys
 
-from app.api.shapes import today
 from app.database import Database
+from app.domain.clock import today
 
 Item = dict[str, Any]
 # Communes of Sơn La that no other file of tests writes to.

@@ -10,7 +10,7 @@ import pytest
 from conftest import Described, Join, problem
 from test_http_units import everything
 
-from app.api.shapes import today
+from app.domain.clock import today
 
 Item = dict[str, Any]
 KEYS = {"id", "model", "authority", "decision", "date", "source"}

@@ -27,7 +27,7 @@ from on_record import (
 from own_database import own
 from test_http_preview import CADRES, ENOUGH, ONLINE, SMARTPHONE
 
-from app.api.shapes import today
+from app.domain.clock import today
 
 PHU_THO, SELECTION = "phutho.commune", "bnn3445.selection.smart"
 SUBSCRIPTION, MINORITY = (
@@ -187,7 +187,7 @@ async def test_an_older_value_is_shown_and_does_not_count_unless_it_stands(
 async def test_a_retracted_value_does_not_count_and_a_later_one_does(
     client: httpx.AsyncClient,
 ) -> None:
-    """The verdict given before the retraction stays what it was."""
+    """The verdict given before the retraction stays what it was, and says what has become of it."""
     (first,) = await record(client, value("08548", SMARTPHONE, ratio(9, 10)))
     before = await evaluated(client, PHU_THO, "08548")
     answer = await client.post(f"/v1/values/{first['id']}/retract", json={"reason": "nhầm"})
@@ -198,7 +198,12 @@ async def test_a_retracted_value_does_not_count_and_a_later_one_does(
     (second,) = await record(client, value("08548", SMARTPHONE, ratio(1, 10)))
     found = by_id(await evaluated(client, PHU_THO, "08548"))[SMART]
     assert (found["outcome"], found["observed"]["value_id"]) == ("not_met", second["id"])
-    assert await got(client, f"{PATH}/{before['id']}") == before
+    after = await got(client, f"{PATH}/{before['id']}")
+    (gone,) = after.pop("followed_values")
+    assert (gone["value_id"], gone["status"], gone["followed_by"]) == (
+        first["id"], "retracted", second["id"]
+    )  # fmt: skip
+    assert after | {"followed_values": []} == before
     assert by_id(before)[SMART]["outcome"] == "met"
     assert await replayed(client, before["id"]) == {"same": True}
 

@@ -327,7 +327,7 @@ async def test_a_workbook_has_an_end(
 
 async def test_three_exports_run_at_once(join: Join, service: FastAPI) -> None:
     """The fourth is told to come again, and the third of one client; what ends makes room."""
-    places: downloads.Downloads = service.state.downloads
+    limit: downloads.Downloads = service.state.downloads
     me = await join("VN")
     client = me.http
     for taken, status, code in (
@@ -336,7 +336,7 @@ async def test_three_exports_run_at_once(join: Join, service: FastAPI) -> None:
     ):
         with ExitStack() as held:
             for one in taken:
-                held.enter_context(places.place(one))
+                held.enter_context(limit.one_more(one))
             for path in FILES:
                 answer = await client.get(path)
                 assert (answer.status_code, problem(answer)["code"]) == (status, code)
@@ -344,7 +344,7 @@ async def test_three_exports_run_at_once(join: Join, service: FastAPI) -> None:
     for path in FILES:
         await exported(client, path, unit=ELSEWHERE)
         assert problem(await client.get(path, params={"under": "99"}))["status"] == 404
-    assert places.running == 0
+    assert limit.running == 0
 
 
 @pytest.mark.parametrize("path", FILES)

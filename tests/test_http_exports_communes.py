@@ -186,6 +186,7 @@ async def test_a_map_that_is_known_already_is_not_sent_again(client: httpx.Async
         ("period=2025&ruleset=bnn3445.province", "/ruleset", "wrong-level"),
         (f"period=2025&indicator={COUNT},nothing", "/indicator", "unknown-indicator"),
         (f"period=2025&indicator={COUNT},", "/indicator", "unknown-indicator"),
+        ("period=2025&indicator=nothing,nothing", "/indicator", "unknown-indicator"),
         ("period=2025&indicator=area_island", "/indicator", "not-a-fact"),
         (f"period=2025&indicator={','.join([COUNT] * 51)}", "/indicator", "out-of-range"),
         ("period=x", "/period", "invalid-period"),

@@ -31,8 +31,8 @@ from on_record import places
 from own_database import own
 from unchanged import fingerprint
 
-from app.api.shapes import today
 from app.database import Database
+from app.domain.clock import today
 from app.domain.grants import giving
 
 NEVER: Final = 999_999

@@ -9,7 +9,7 @@ import pytest
 from conftest import Described, Join, problem
 from test_http_units import KEYS, everything
 
-from app.api.shapes import today
+from app.domain.clock import today
 
 Item = dict[str, Any]
 DAY = "2025-08-01"

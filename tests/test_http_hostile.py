@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from conftest import ANYTHING, HERE, PREVIEW, Described, problem
+from evidence_operations import SUBMIT, Making, office
 from hostile import (
     BODIES,
     COUNTING,
@@ -337,6 +338,15 @@ TABLES = (
     "value_import_chunk",
     "value_import_rejection",
     "evaluation_run",
+    "evidence_submission",
+    "evidence_event",
+    "evidence_version",
+    "evidence_part",
+    "evidence_list",
+    "evidence_list_chunk",
+    "evidence_confirmation",
+    "evidence_file",
+    "evidence_finding",
 )
 # Fields that may be left out where another one stands: the fault is the whole body's.
 ONE_OF_TWO = (
@@ -518,7 +528,8 @@ async def test_a_path_that_names_nothing_is_refused(
     for path in _segments(route):
         # As it travels: the client would mend what a hostile one leaves as it is.
         url = httpx.URL(HERE).copy_with(raw_path=quote(path, safe="/%'*;=-_.").encode())
-        answer = await client.request(route.method, url, content=content, headers=JSON)
+        headers = {"content-type": "text/csv"} if route.csv else JSON
+        answer = await client.request(route.method, url, content=content, headers=headers)
         assert answer.status_code in (404, 405, 422), (path[:80], answer.text[:300])
         problem(answer)
         assert len(answer.content) < 40_000
@@ -543,6 +554,9 @@ NUMBERED = (
     ("GET", "/v1/evaluation-runs/{}"),
     ("GET", "/v1/evaluation-runs/{}/compare?with=1"),
     ("GET", "/v1/evaluation-runs/1/compare?with={}"),
+    ("GET", "/v1/evidence-submissions/{}"),
+    ("GET", "/v1/evidence-submissions/{}/slots"),
+    ("POST", "/v1/evidence-submissions/{}/transitions"),
 )
 
 
@@ -560,6 +574,8 @@ async def test_a_number_in_a_path_has_one_spelling(
         number = str(await new_import(client))
     elif "evaluation-runs" in address:
         number = str(await new_run(client))
+    elif "evidence-submissions" in address:
+        number = str((await Making(client, await office(client)).opened())["id"])
     else:
         number = str(await new_evaluation(client, MEMBERS_EVALUATION))
     before = await _rows(database)
@@ -569,7 +585,7 @@ async def test_a_number_in_a_path_has_one_spelling(
         number.translate(str.maketrans("0123456789", "０１２３４５６７８９")),
     ):  # fmt: skip
         ending = address.endswith(("/withdraw", "/retract"))
-        body = {"reason": "ghi nhầm"} if ending else None
+        body = {"reason": "ghi nhầm"} if ending else SUBMIT if "transitions" in address else None
         answer = await client.request(method, address.format(spelling), json=body)
         assert answer.status_code in (404, 422), (spelling, answer.text)
         problem(answer)

@@ -41,7 +41,9 @@ NAMES: Final = frozenset({
     "POST /v1/communes/{code}/hamlets", "POST /v1/designations/{id}/withdraw",
     "POST /v1/grants", "POST /v1/grants/{id}/revoke", "POST /v1/imports",
     "POST /v1/imports/{id}/commit", "POST /v1/jobs/{id}/cancel", "POST /v1/evaluation-runs",
-    "POST /v1/impact",
+    "POST /v1/impact", "POST /v1/evidence-submissions",
+    "POST /v1/evidence-submissions/decisions", "POST /v1/evidence-submissions/{id}/transitions",
+    "POST /v1/evidence-submissions/{id}/slots/{slot}/findings",
 })  # fmt: skip
 KEYED: Final = tuple(one for one in OPERATIONS if one.name in NAMES)
 OTHERS: Final = tuple(
@@ -68,6 +70,9 @@ def altered(operation: Operation) -> Operation:
     """Return an operation that says something else, and could be done as well."""
     if operation.csv:
         return operation._replace(body=operation.body + "\n")
+    if "decisions" in (operation.body or {}):
+        (one,) = operation.body["decisions"]
+        return operation._replace(body={"decisions": [one | {"acting_official": OFFICIAL}]})
     nobody_acts = operation.template == "/v1/impact"  # it stores nothing
     other = {"on": "2025-12-30"} if nobody_acts else {"acting_official": OFFICIAL}
     return operation._replace(body={**(operation.body or {}), **other})
@@ -310,8 +315,9 @@ async def test_while_the_first_request_is_under_way_the_second_is_told_to_wait(
 ) -> None:
     """In flight: 409 with Retry-After and nothing stored; it is done once the first gave up."""
     key = fresh()
-    held = Named(await own_id(client), key, b"")
     ready = await operation.ready(client)
+    sender = ready.sent_by.client_id if ready.sent_by else await own_id(client)
+    held = Named(sender, key, b"")
     before = await fingerprint(database)
     async with database.writing() as connection:
         assert await kept_answers.find(connection, held) is None

@@ -190,6 +190,23 @@ async def test_a_share_given_directly_fills_in_only_what_the_members_leave_open(
     assert found["observed"]["conflict"] is True
 
 
+async def test_values_of_members_that_nobody_approved_do_not_count_where_that_is_asked(
+    client: httpx.AsyncClient,
+) -> None:
+    """Each member is as one without a value, and is listed with its value and the reason."""
+    xa, _ = await rural(client, "84")
+    await record(client, *(value(one, NTM, True, "2020") for one in xa))
+    assert by_id(await evaluated(client, TRA_VINH, "84", period="2020"))[SHARE]["outcome"] == "met"
+    strict = await evaluated(client, TRA_VINH, "84", period="2020", min_status="approved")
+    found = by_id(strict)[SHARE]
+    assert (found["outcome"], found["observed"]["members"]) == (
+        "undetermined", {"known": 0, "true": 0, "unknown": 85}
+    )  # fmt: skip
+    listed = await members(client, strict["id"], criterion=SHARE, limit=500)
+    assert {tuple(one["reasons"]) for one in listed} == {("value_not_approved",)}
+    assert {one["values"][0]["status"] for one in listed} == {"reported"}
+
+
 async def test_the_nation_is_judged_over_everything_below_it(
     client: httpx.AsyncClient, registry: Registry
 ) -> None:

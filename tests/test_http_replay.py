@@ -121,7 +121,9 @@ async def test_what_was_not_touched_replays_the_same(start: Start, described: De
     assert await replayed(client, found["id"]) == {"same": True}
     again = start()
     assert await replayed(again, found["id"]) == {"same": True}
-    assert await got(again, f"{PATH}/{found['id']}") == found
+    shown = await got(again, f"{PATH}/{found['id']}")
+    assert {one["value_id"] for one in shown["followed_values"]} >= {gone}
+    assert shown | {"followed_values": []} == found
     now = await evaluated(again, PHU_THO, "08434")
     assert now["outcome"] == "not_met" != found["outcome"]
 

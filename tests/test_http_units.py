@@ -13,7 +13,7 @@ import pytest
 from conftest import ANYTHING, Described, Join, problem
 from test_register import Row, on_day, shipped_edges, shipped_units
 
-from app.api.shapes import today
+from app.domain.clock import today
 from app.domain.vietnamese import sort_key
 
 KEYS = {

@@ -31,9 +31,9 @@ from running import (
 )
 from value_calls import COUNT, entry
 
-from app.api.shapes import today
 from app.database import EVERYTHING, NOTHING, Base, Context, Database, DatabaseFailed, schema
 from app.database.security import EXEMPT, OPEN, PROTECTED, faults
+from app.domain.clock import today
 from app.domain.territory import Caller, Territory, resolve
 from app.embedded import Embedded
 from app.main import prepare
@@ -43,7 +43,7 @@ NUMBERS: Final = itertools.count(1)
 # Tables whose rows say where they lie and are seen there; designations and area classes are open.
 LYING: Final = (
     "audit_entry", "client", "current_value", "data_grant", "evaluation", "job",
-    "evaluation_run", "value", "value_event", "value_import",
+    "evaluation_run", "evidence_submission", "value", "value_event", "value_import",
 )  # fmt: skip
 MADE: Final = ("job", "value_import")  # by one client: nobody else writes there, wherever it lies
 WRITTEN: Final = (*(one for one in LYING if one not in MADE), "designation", "unit_attribute")
@@ -99,6 +99,7 @@ _OTHER: Final = {
     "client": "jsonb_build_object('id', p.number, 'client_id', 'ntm-' || p.number)",
     "current_value": "jsonb_build_object('value_id', p.number, 'period', p.number::text)",
     "evaluation_run": "jsonb_build_object('id', p.number, 'job_id', p.number)",
+    "evidence_submission": "jsonb_build_object('id', p.number, 'period', p.number::text)",
     "value_event": "jsonb_build_object('id', p.number, 'value_id', p.number)",
 }
 
@@ -296,7 +297,9 @@ def test_without_a_context_nothing_is_written(full: Filled, table: str, told: st
 
 _CHANGEABLE: Final = {
     "client": "revoked_at", "client_secret": "retired_at", "data_grant": "revoked_because",
-    "evaluation_run": "ended_at", "job": "done", "value_import": "state",
+    "evaluation_run": "ended_at", "evidence_confirmation": "ended_at", "evidence_file": "ended_at",
+    "evidence_list": "ended_at", "evidence_submission": "state", "job": "done",
+    "value_import": "state",
 }  # fmt: skip
 
 
@@ -400,6 +403,27 @@ def test_what_hangs_on_a_row_is_seen_and_written_with_it(full: Filled) -> None:
         assert refused(full, here, statement) == "", table
         assert refused(full, elsewhere, statement) == "42501", table
         assert refused(full, NOTHING, statement) == "42501", table
+
+
+EVIDENCE: Final = tuple(
+    one for one in ALL if one.startswith("evidence_") and one != "evidence_submission"
+)
+
+
+@pytest.mark.parametrize("table", EVIDENCE)
+def test_evidence_is_seen_and_written_with_its_submission(full: Filled, table: str) -> None:
+    """The territory of the submission sees and adds what is in it; others neither, nor grants."""
+    row = rows(full, table)[0]
+    spelled = msgspec.json.encode(row).decode()
+    _, here = context_of(full, "province-25-2025")
+    _, elsewhere = context_of(full, "province-86-2025")
+    grants = fetch(full.owner, "SELECT id FROM ntm.data_grant")
+    granted = msgspec.structs.replace(elsewhere, grants=tuple(one["id"] for one in grants))
+    assert count(full, here, table) == count(full, EVERYTHING, table) > 0
+    assert refused(full, here, again(table), spelled) == "23505"  # its number alone is in the way
+    for told in (elsewhere, granted):
+        assert count(full, told, table) == 0
+        assert refused(full, told, again(table), spelled) == "42501"
 
 
 def test_a_grant_opens_rows_for_reading_and_never_for_writing(full: Filled) -> None:

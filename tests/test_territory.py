@@ -17,10 +17,10 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 
 import app.domain.register as register_files
-from app.api.shapes import today
 from app.database import Database
 from app.domain import clients, territory, unit_lookup
 from app.domain.clients import SCOPES, Client
+from app.domain.clock import today
 from app.domain.commune_facts import UnitAttribute
 from app.domain.territory import EVERYWHERE, Caller, Territories, Territory, visible_to
 from app.domain.unit_lookup import Found

@@ -15,11 +15,11 @@ from app.api.language import InLanguage
 from app.api.moments import Instant
 from app.api.numbers import RecordInPath
 from app.api.paging import LONG, Cursor, Limit, cut, links, read_number
-from app.api.shapes import today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import Ancestor, On, Under, UnitInQuery
 from app.domain.audit import listing
 from app.domain.audit.listing import Wanted
+from app.domain.clock import today
 from app.domain.filters import Narrowing, narrow
 from app.domain.territory import Sight
 

@@ -10,18 +10,19 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.answers import answer, created
-from app.api.deps import Administrator, Transaction
+from app.api.deps import Administrator, Today, Transaction
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.officials import Change, EndingIn
 from app.api.paging import Cursor, Limit, cut, links, read_number
 from app.api.preconditions import Meant, version_of
-from app.api.shapes import Line, today
+from app.api.shapes import Line
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import Ancestor, NumberInPath, Place
 from app.database import driver_in
 from app.domain import clients, unit_lookup
 from app.domain.clients import Client
+from app.domain.clock import today
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"], route_class=StrictRoute)
 ClientInPath = Annotated[
@@ -113,12 +114,13 @@ async def add_client(
     caller: Administrator,
     session: Transaction,
     language: InLanguage,
+    day: Today,
     body: ClientIn,
 ) -> Response:
     """Make a client within one's territory; nobody grants a scope that he lacks."""
     clients.check_grantable(caller, body.scopes)
     connection = await driver_in(session)
-    unit = await unit_lookup.get(connection, body.territory, today(), "/territory")
+    unit = await unit_lookup.get(connection, body.territory, day, "/territory")
     caller.territory.require(unit, "/territory")
     client, secret = await clients.add(session, body.name, unit, body.scopes, body.by(caller))
     await session.refresh(client)

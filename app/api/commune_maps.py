@@ -19,10 +19,10 @@ from app.api.language import InLanguage
 from app.api.map_shapes import FeatureCollection, GeoJson
 from app.api.moments import PeriodInQuery
 from app.api.problems import refusal
-from app.api.shapes import today
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import On, Under
 from app.domain import unit_listing, unit_lookup
+from app.domain.clock import today
 from app.domain.exports import Headings, commune_map, communes, headed
 from app.domain.exports.commune_map import Asked
 from app.domain.grants import counting
@@ -187,18 +187,21 @@ def _wrong_indicators(rules: Registry, codes: Sequence[str] | None) -> list[Comp
         return []
     if len(codes) > _MOST_INDICATORS:
         return [Complaint("/indicator", "out-of-range", _TOO_MANY_NAMED)]
-    unknown = [code for code in codes if code not in rules.indicators]
-    found = [Complaint("/indicator", "unknown-indicator", no_indicator(code)) for code in unknown]
+    named = Counter(codes)  # what is wrong with one is told once
     return (
-        found
+        [
+            Complaint("/indicator", "unknown-indicator", no_indicator(code))
+            for code in named
+            if code not in rules.indicators
+        ]
         or [
             Complaint("/indicator", "not-a-fact", _no_fact(code))
-            for code in codes
+            for code in named
             if rules.indicators[code].validity is None
         ]
         or [
             Complaint("/indicator", "duplicate-member", _twice(code))
-            for code, times in Counter(codes).items()
+            for code, times in named.items()
             if times > 1
         ]
     )

@@ -47,7 +47,7 @@ class OneValueIn(MeasureIn, Change):
     response_model=ValueOrUnchanged,
     responses={
         201: {"model": ValueOrUnchanged, "description": "The first value of this period"},
-        **problem_responses(400, 404, 412, 413, 415, 422, 428),
+        **problem_responses(400, 404, 409, 412, 413, 415, 422, 428),
     },
 )
 async def record_value(

@@ -16,12 +16,13 @@ from app.api.officials import Change
 from app.api.paging import Cursor, Limit, cut, links, read_cursor
 from app.api.preconditions import Meant, Version
 from app.api.problems import refusal
-from app.api.shapes import Day, DesignationShape, Line, today
+from app.api.shapes import Day, DesignationShape, Line
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import CommuneInPath, On, Under, UnitShape
 from app.api.work import IdempotencyKey
 from app.database import driver_in
 from app.domain import commune_facts, designations, unit_listing, unit_lookup
+from app.domain.clock import today
 from app.domain.commune_facts import COMMUNE_COLUMNS, Attribute
 from app.domain.previews import unknown_attribute
 from app.domain.refusals import Complaint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated
 
@@ -118,8 +119,16 @@ async def beginning(request: Request) -> Begin:
     return work.connection
 
 
+async def today(request: Request) -> datetime.date:
+    """Return the day it is for the chain of approval: the clock is the application's."""
+    clock: Callable[[], datetime.date] = request.app.state.clock
+    return clock()
+
+
 Reader = Annotated[Caller, Security(caller, scopes=["read"])]
 Recorder = Annotated[Caller, Security(caller, scopes=["values:write"])]
+Submitter = Annotated[Caller, Security(caller, scopes=["evidence:submit"])]
+NameReader = Annotated[Caller, Security(caller, scopes=["evidence:names"])]
 Administrator = Annotated[Caller, Security(caller, scopes=["clients:admin"])]
 Rules = Annotated[Registry, Depends(registry)]
 Kept = Annotated[Snapshots, Depends(snapshots)]
@@ -127,6 +136,7 @@ Data = Annotated[Database, Depends(database)]
 Transaction = Annotated[AsyncSession, Depends(transaction)]
 Writer = Annotated[asyncpg.Connection, Depends(writer)]
 LateWriter = Annotated[Begin, Depends(beginning)]
+Today = Annotated[datetime.date, Depends(today)]
 
 
 def _nobody(*, given: bool) -> Problem:

@@ -13,11 +13,12 @@ from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.officials import Change
 from app.api.paging import Cursor, Limit, cut, links, read_number
-from app.api.shapes import DesignationShape, Line, today
+from app.api.shapes import DesignationShape, Line
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import NumberInPath, On, Under, UnitShape
 from app.api.work import IdempotencyKey
 from app.domain import designations, territory, unit_lookup
+from app.domain.clock import today
 from app.domain.designations import Wanted
 
 router = APIRouter(prefix="/v1/designations", tags=["communes"], route_class=StrictRoute)

@@ -19,8 +19,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api.answers import manners
+from app.api.concurrency import ConcurrencyLimit
 from app.api.download_shapes import CsvAnswer, NdjsonAnswer, XlsxAnswer
-from app.api.places import Places
 from app.api.problems import Problem, refusal
 from app.domain.exports.csv_file import CsvFile
 from app.domain.exports.ndjson_file import NdjsonFile
@@ -65,8 +65,8 @@ class Cut(Exception):
     """A download that had begun cannot go on."""
 
 
-class Downloads(Places):
-    """The exports that run in this process; one client always leaves a place to others."""
+class Downloads(ConcurrencyLimit):
+    """The exports that run in this process; one client always leaves one to others."""
 
     def __init__(self, at_once: int = _AT_ONCE) -> None:
         super().__init__(at_once, at_once - 1, _BUSY, _ENOUGH, _SOON)
@@ -145,7 +145,7 @@ async def _streamed(
 ) -> Response:
     until = asyncio.get_running_loop().time() + _LONGEST
     async with _in_time(until), AsyncExitStack() as opened:
-        opened.enter_context(_downloads(request).place(caller.client_id))
+        opened.enter_context(_downloads(request).one_more(caller.client_id))
         connection = await opened.enter_async_context(_one_state(request, caller))
         file = write(await rows.prepare(connection))
         parts = _parts(file, rows.pages(connection))
@@ -172,13 +172,13 @@ async def workbook(
     """
     until = asyncio.get_running_loop().time() + _LONGEST
     async with _in_time(until), AsyncExitStack() as opened:
-        opened.enter_context(_downloads(request).place(caller.client_id))
+        opened.enter_context(_downloads(request).one_more(caller.client_id))
         async with _one_state(request, caller) as connection:
             file = XlsxFile(await rows.prepare(connection))
             opened.callback(file.discard)
             if await rows.count(connection, MOST_ROWS) > MOST_ROWS:
                 raise refusal([Complaint("", "too-many-rows", _TOO_MANY)])
-            _make_room(request)
+            make_room(request)
             await file.begin()
             async with aclosing(rows.pages(connection)) as pages:
                 async for page in pages:
@@ -210,11 +210,11 @@ def _downloads(request: Request) -> Downloads:
     return found
 
 
-def _make_room(request: Request) -> None:
+def make_room(request: Request) -> None:
     """Give back the room of the request at the gate: what takes long must not block others."""
-    make_room: Callable[[], None] | None = getattr(request.state, "make_room", None)
-    if make_room is not None:
-        make_room()
+    give_back: Callable[[], None] | None = getattr(request.state, "make_room", None)
+    if give_back is not None:
+        give_back()
 
 
 def _headers(language: str, name: str, media: str) -> dict[str, str]:
@@ -226,8 +226,8 @@ def _headers(language: str, name: str, media: str) -> dict[str, str]:
 
 
 _ENOUGH: Final = Text(
-    "bạn đang tải một tệp khác; hãy chờ tải xong rồi gọi lại",
-    "you are downloading another file; ask again when it has ended",
+    "bạn đang tải số tệp tối đa được phép cùng lúc; hãy chờ một tệp tải xong rồi gọi lại",
+    "you are downloading as many files as may run at once; ask again when one of them has ended",
 )
 _BUSY: Final = Text(
     "đang có nhiều lượt tải tệp; hãy thử lại sau ít giây",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -33,6 +33,7 @@ from app.rules.facts import printable
 _log = logging.getLogger("ntm")
 
 MEDIA_TYPE = "application/problem+json"
+REF: Final = "#/components/schemas/{model}"
 # More are counted in `detail`, not listed: an answer stays readable.
 MOST_ERRORS = 1_000
 
@@ -95,9 +96,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(Absent, _single)
-    app.add_exception_handler(Conflict, _single)
-    app.add_exception_handler(Forbidden, _single)
+    app.add_exception_handler(Absent, _refused)
+    app.add_exception_handler(Conflict, _refused)
+    app.add_exception_handler(Forbidden, _refused)
     app.add_exception_handler(DatabaseFailed, _database_failed)
     app.add_exception_handler(Hindered, _hindered)
     app.add_exception_handler(NotYours, _not_yours)
@@ -127,9 +128,23 @@ def render(request: Request, problem: Problem, more: Mapping[str, Any] | None = 
     return Response(json_bytes(body), status, headers, MEDIA_TYPE)
 
 
-async def _http(request: Request, error: Exception) -> Response:
+def rendered_refusal(
+    request: Request, error: Absent | Conflict | Forbidden | Refused | Problem
+) -> Response:
+    """Return the problem document of a refusal."""
     if isinstance(error, Problem):
         return render(request, error)
+    if isinstance(error, Refused):
+        return render(request, refusal(error.complaints))
+    complaint = error.complaint
+    headers = {"retry-after": "1"} if complaint.code == IN_PROGRESS else None
+    told = error.told if isinstance(error, Conflict) else None
+    return render(request, Problem(complaint.code, complaint.message, [complaint], headers), told)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    if isinstance(error, Problem):
+        return rendered_refusal(request, error)
     assert isinstance(error, HTTPException)
     code, detail = _STATUSES.get(error.status_code, _STATUSES[400])
     path = printable(request.url.path, 120)
@@ -157,15 +172,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
-    return render(request, refusal(error.complaints))
-
-
-async def _single(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Absent | Conflict | Forbidden)
-    complaint = error.complaint
-    headers = {"retry-after": "1"} if complaint.code == IN_PROGRESS else None
-    return render(request, Problem(complaint.code, complaint.message, [complaint], headers))
+    assert isinstance(error, Absent | Conflict | Forbidden | Refused)
+    return rendered_refusal(request, error)
 
 
 async def _database_failed(request: Request, error: Exception) -> Response:

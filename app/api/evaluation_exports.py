@@ -64,7 +64,7 @@ class _Evaluations:
         self._rules, self._snapshots, self._language = rules, snapshots, language
         self._headings: Headings | None = headings
         self._with_criteria = criteria
-        self._wanted: Wanted | None = None
+        self._wanted: Wanted  # known once it is prepared
         self._criteria: Sequence[Column] = ()
 
     async def prepare(self, connection: asyncpg.Connection) -> Sequence[str]:
@@ -81,11 +81,11 @@ class _Evaluations:
 
     async def count(self, connection: asyncpg.Connection, most: int) -> int:
         """Return how many evaluations there are, and no more than one above `most`."""
-        return await evaluations.count(connection, self._known(), most)
+        return await evaluations.count(connection, self._wanted, most)
 
     async def pages(self, connection: asyncpg.Connection) -> AsyncGenerator[Sequence[Any], None]:
         """Yield the evaluations, counted under the grants that opened them."""
-        async with aclosing(evaluations.pages(connection, self._known())) as found:
+        async with aclosing(evaluations.pages(connection, self._wanted)) as found:
             async for page in found:
                 told = (connection, self._snapshots, page, self._language)
                 if self._headings is None:
@@ -95,10 +95,6 @@ class _Evaluations:
                 numbers = [row["id"] for row in page]
                 await counting.count(self._data, self._caller, EVALUATIONS, numbers)
                 yield shown
-
-    def _known(self) -> Wanted:
-        assert self._wanted is not None, "it was prepared"  # noqa: S101 - narrows for the checker
-        return self._wanted
 
 
 @router.get(

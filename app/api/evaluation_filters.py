@@ -12,8 +12,9 @@ from fastapi import Depends, Query
 from app.api.moments import PeriodInQuery
 from app.api.numbers import Number
 from app.api.problems import refusal
-from app.api.shapes import TrueOrFalse, today
+from app.api.shapes import TrueOrFalse
 from app.api.unit_shapes import On, Under, UnitInQuery
+from app.domain.clock import today
 from app.domain.evaluation_runs import reading as runs
 from app.domain.evaluations.reading import Wanted
 from app.domain.filters import Narrowing, narrow
@@ -53,10 +54,7 @@ class EvaluationFilters(msgspec.Struct, frozen=True):
         or Refused where a code means no unit, or several.
         """
         ruleset = self.ruleset
-        installed = ruleset is None or ruleset in rules.entries
-        if not (installed or await was_used(connection, str(ruleset))):
-            message = unknown_ruleset(rules, str(ruleset))
-            raise refusal([Complaint("/ruleset", "unknown-ruleset", message)])
+        await check_ruleset(connection, rules, ruleset)
         if self.run is not None:
             await runs.get(connection, sight.own, self.run, "/run")
         narrowing = Narrowing(today(), self.unit, self.under, self.on, self.period)
@@ -66,6 +64,16 @@ class EvaluationFilters(msgspec.Struct, frozen=True):
             sight, narrowed.units, narrowed.under, ruleset, said, self.outcome, self.latest,
             self.run,
         )  # fmt: skip
+
+
+async def check_ruleset(
+    connection: asyncpg.Connection, rules: Registry, ruleset: str | None
+) -> None:
+    """Refuse a ruleset that is neither installed nor behind anything on record."""
+    installed = ruleset is None or ruleset in rules.entries
+    if not (installed or await was_used(connection, str(ruleset))):
+        message = unknown_ruleset(rules, str(ruleset))
+        raise refusal([Complaint("/ruleset", "unknown-ruleset", message)])
 
 
 async def _given(

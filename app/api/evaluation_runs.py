@@ -19,13 +19,15 @@ from app.api.officials import Change
 from app.api.paging import LONG, Cursor, Limit, cut, links, page, read_number
 from app.api.problems import refusal
 from app.api.run_shapes import RunComparison, RunPage, RunShape
-from app.api.shapes import Day, today
+from app.api.shapes import Day
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import On, Place, Under
 from app.api.work import IdempotencyKey
+from app.domain.clock import today
 from app.domain.evaluation_runs import beginning, comparing, reading
 from app.domain.evaluation_runs.beginning import Wish
 from app.domain.evaluation_runs.reading import Wanted
+from app.domain.evaluations.on_record import MinStatus
 from app.domain.filters import Narrowing, narrow
 from app.domain.jobs import listing, shown
 from app.domain.previews import unknown_ruleset
@@ -49,11 +51,15 @@ class RunIn(Change):
     period: PeriodIn
     as_of: Day | None = None
     on: Day | None = None
+    min_status: MinStatus | None = Field(
+        default=None,
+        description="approved: values that are not approved are shown and do not count.",
+    )
 
     def wish(self, day: datetime.date) -> Wish:
         """Return it in the words of the domain; `day` is today."""
         as_of = self.as_of or min(day, self.period.last)
-        return Wish(self.ruleset, str(self.under), self.period, as_of, self.on)
+        return Wish(self.ruleset, str(self.under), self.period, as_of, self.on, self.min_status)
 
 
 @router.post(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -19,7 +19,7 @@ from app.api.moments import PeriodIn, UpdatedSince
 from app.api.numbers import RecordInPath
 from app.api.officials import Change
 from app.api.paging import LONG, Cursor, Limit, cut, links, read_number, read_position
-from app.api.shapes import Day, today
+from app.api.shapes import Day
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import Place
 from app.api.verdict_shapes import (
@@ -30,8 +30,10 @@ from app.api.verdict_shapes import (
 )
 from app.api.work import IdempotencyKey
 from app.domain import recordings
+from app.domain.clock import today
 from app.domain.evaluations import conduct, reading, showing
 from app.domain.evaluations.conduct import Wish
+from app.domain.evaluations.on_record import MinStatus
 from app.domain.grants import counting
 from app.domain.territory import EVALUATIONS
 
@@ -50,6 +52,10 @@ class EvaluationIn(Change):
     on: Day | None = None
     period: PeriodIn
     as_of: Day | None = None
+    min_status: MinStatus | None = Field(
+        default=None,
+        description="approved: values that are not approved are shown and do not count.",
+    )
 
     @model_validator(mode="after")
     def _one_form(self) -> EvaluationIn:
@@ -60,10 +66,12 @@ class EvaluationIn(Change):
     def wish(self, day: datetime.date) -> Wish:
         """Return it in the words of the domain; `day` is today."""
         as_of = self.as_of or min(day, self.period.last)
+        given = self.period, as_of, self.on
         if self.units is None:
-            return Wish(self.ruleset, [str(self.unit)], self.period, as_of, self.on)
-        places: Sequence[str] = self.units
-        return Wish(self.ruleset, places, self.period, as_of, self.on, lambda n: f"/units/{n}")
+            places: Sequence[str] = [str(self.unit)]
+            return Wish(self.ruleset, places, *given, min_status=self.min_status)
+        within: Callable[[int], str] = "/units/{}".format
+        return Wish(self.ruleset, self.units, *given, within, self.min_status)
 
 
 @router.post(
@@ -159,7 +167,9 @@ async def read_evaluation(
 ) -> Response:
     """Read a verdict of one's territory, with the texts of the ruleset it was judged by."""
     async with data.reading() as connection:
-        row = await reading.get(connection, caller.sight(EVALUATIONS), id)
+        row = await reading.get(connection, caller.sight(EVALUATIONS), id, ", e.inputs")
         version = await reading.version(connection, kept, row)
+        followed = await reading.followed(connection, row)
     await counting.count(data, caller, EVALUATIONS, [id])
-    return answer(request, showing.encoded(version.compiled, row, language, texts), language)
+    body = showing.encoded(version.compiled, row, language, texts, followed)
+    return answer(request, body, language)

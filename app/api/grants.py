@@ -15,10 +15,10 @@ from app.api.numbers import RecordInPath
 from app.api.officials import EndingIn
 from app.api.paging import LONG, Cursor, Limit, cut, links, read_number
 from app.api.preconditions import Meant
-from app.api.shapes import today
 from app.api.strict import StrictRoute
 from app.api.work import IdempotencyKey
 from app.domain import unit_lookup
+from app.domain.clock import today
 from app.domain.grants import giving, listing
 from app.domain.grants.giving import Until, Wish
 from app.domain.grants.listing import Direction, State, Wanted

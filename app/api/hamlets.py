@@ -13,12 +13,13 @@ from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.officials import Change
 from app.api.paging import Cursor, Limit, cut, links, read_cursor
-from app.api.shapes import Day, Line, today
+from app.api.shapes import Day, Line
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import CommuneInPath, On, UnitPage, UnitShape
 from app.api.work import IdempotencyKey
 from app.database import driver_in
 from app.domain import hamlets, unit_listing, unit_lookup
+from app.domain.clock import today
 from app.domain.unit_listing import Wanted
 
 router = APIRouter(prefix="/v1/communes", tags=["communes"], route_class=StrictRoute)

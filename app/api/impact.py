@@ -15,10 +15,10 @@ from app.api.impact_shapes import ImpactIn, ImpactShape
 from app.api.job_shapes import JobShape, accepted
 from app.api.language import InLanguage
 from app.api.problems import refusal
-from app.api.shapes import today
 from app.api.strict import StrictRoute
 from app.api.work import IdempotencyKey
 from app.discovery.yaml_source import read_yaml
+from app.domain.clock import today
 from app.domain.evaluation_runs.covering import above
 from app.domain.impact import MOST_AT_ONCE, conducting
 from app.domain.impact.changes import changed

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from app.api.errors import MEDIA_TYPE, ErrorItem
+from app.api.errors import MEDIA_TYPE, REF, ErrorItem
 from app.api.shapes import Words
 from app.domain.imports import Mode, OnConflict, State
 from app.domain.imports.storing import Stored
@@ -114,17 +114,14 @@ class RefusedImport(ImportShape):
     errors: list[ErrorItem]
 
 
-_REF: Final = "#/components/schemas/{model}"
-_refused = RefusedImport.model_json_schema(ref_template=_REF)
+_refused = RefusedImport.model_json_schema(ref_template=REF)
 _refused.pop("$defs", None)
 # What OpenAPI says of 422: a request that was wrong, or a file that was refused.
 REFUSED: Final[dict[str, Any]] = {
     "description": "Something in the request is wrong, or the file was refused and the answer is "
     "its report as well",
     "content": {
-        MEDIA_TYPE: {
-            "schema": {"anyOf": [{"$ref": _REF.format(model="ProblemDocument")}, _refused]}
-        }
+        MEDIA_TYPE: {"schema": {"anyOf": [{"$ref": REF.format(model="ProblemDocument")}, _refused]}}
     },
 }
 

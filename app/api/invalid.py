@@ -35,6 +35,8 @@ def _explain(error: Mapping[str, Any], name: str) -> tuple[str, Text]:
         what = "nội dung của yêu cầu", "the body of the request"
         vi, en = what if name == "body" else (f"“{name}”", f"“{name}”")
         return "missing-field", Text(f"thiếu {vi}", f"{en} is missing")
+    if kind == "string_too_short" and context.get("min_length", 1) > 1:
+        kind = "string_shorter"
     if kind in _MISSING:
         return ("wrong-value" if context.get("both") else "missing-field"), _MISSING[kind]
     if kind in _TYPES:
@@ -99,6 +101,10 @@ _VALUES: Mapping[str, Text] = {
         "must be an address like https://ntm.example.gov.vn",
     ),
     "string_too_short": Text("không được để trống", "must not be empty"),
+    "string_shorter": Text(
+        "quá ngắn; ít nhất {min_length} ký tự",
+        "is too short; it must have {min_length} characters at least",
+    ),
     "too_long": Text(
         "có quá {max_length} phần tử; hãy chia nhỏ", "has more than {max_length} items; split it"
     ),

@@ -114,7 +114,7 @@ async def follow_job(
     """
     streams: Streams = request.app.state.streams
     with ExitStack() as opened:
-        opened.enter_context(streams.place(caller.client_id))
+        opened.enter_context(streams.one_more(caller.client_id))
         async with data.reading() as connection:
             row = await listing.get(connection, caller, id)
         headers = manners(language) | {"cache-control": "no-store", "x-accel-buffering": "no"}

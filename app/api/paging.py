@@ -72,6 +72,16 @@ def cut(
     return shown, make_cursor(filters, place(shown[-1]))
 
 
+def sliced(
+    items: Sequence[Item], limit: int, cursor: str | None, filters: Mapping[str, str | None]
+) -> tuple[list[Item], str | None]:
+    """Return a page of a list that is short enough to be there as a whole, and its cursor."""
+    after = read_number(cursor, filters)
+    rest = list(enumerate(items, 1))[after : after + limit + 1]
+    shown, following = cut(rest, lambda one: [str(one[0])], limit, filters)
+    return [one for _, one in shown], following
+
+
 def read_cursor(
     cursor: str | None, filters: Mapping[str, str | None], parts: int
 ) -> list[str] | None:
@@ -103,6 +113,14 @@ def read_position(cursor: str | None, filters: Mapping[str, str | None]) -> tupl
     """Return position and number after which a page of changes begins."""
     position, number = _numbers(cursor, filters, 2, LONG)
     return position, number
+
+
+def read_place(cursor: str | None, filters: Mapping[str, str | None]) -> tuple[str, int]:
+    """Return the name and the number after which a page of numbered parts begins."""
+    name, number = read_cursor(cursor, filters, 2) or ("", "0")
+    if not re.fullmatch("[0-9]{1,9}", number):
+        raise _no_cursor()
+    return name, int(number)
 
 
 def _numbers(

@@ -12,12 +12,13 @@ from app.api.answers import json_bytes, manners
 from app.api.deps import Data, Reader, Rules
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
-from app.api.shapes import Day, Fact, Strict, today
+from app.api.shapes import Day, Fact, Strict
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import UnitType
 from app.api.verdict_shapes import Texts, Verdict
 from app.database import Database
 from app.domain import scope, unit_lookup
+from app.domain.clock import today
 from app.domain.previews import Described, Subject, judge
 from app.domain.refusals import Complaint
 from app.domain.unit_lookup import Found

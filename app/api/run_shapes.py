@@ -90,6 +90,7 @@ class RunSummary(BaseModel):
     under: UnitInShort
     period: str
     as_of: datetime.date
+    min_status: str | None
     on: datetime.date = Field(description="The day whose units are judged.")
     units: int | None = Field(description="Units that were judged.")
     out_of_scope: int | None = Field(description="Units that the document does not bind.")

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from app.domain.clock import VIETNAM_TIME
 from app.domain.values.entries import has_only_text
 from app.rules.facts import LARGEST_COUNT, PERCENT_PATTERN
 
@@ -63,11 +62,6 @@ def lines(value: str) -> str:
 Line = Annotated[
     str, BeforeValidator(one_line), StringConstraints(min_length=1, max_length=200, strict=True)
 ]
-
-
-def today() -> datetime.date:
-    """Return the day it is in Vietnam."""
-    return datetime.datetime.now(VIETNAM_TIME).date()
 
 
 def yes_or_no(value: Any) -> bool:

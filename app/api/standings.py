@@ -13,11 +13,12 @@ from app.api.deps import Data, Reader, Rules
 from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.moments import PeriodWanted
-from app.api.shapes import RequiredShape, Words, today
+from app.api.shapes import RequiredShape, Words
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import CommuneInPath, On
 from app.api.verdict_shapes import Applicability, Counts, Gap, Observed
 from app.domain import standings, unit_periods
+from app.domain.clock import today
 from app.domain.unit_periods import Meant
 
 router = APIRouter(prefix="/v1/communes", tags=["evaluations"], route_class=StrictRoute)

@@ -12,7 +12,7 @@ from app.api.errors import problem_responses
 from app.api.language import InLanguage
 from app.api.moments import PeriodIn, PeriodWanted
 from app.api.paging import Cursor, Limit, links, page
-from app.api.shapes import TrueOrFalse, today
+from app.api.shapes import TrueOrFalse
 from app.api.statistics_shapes import (
     Below,
     CompletenessPage,
@@ -25,6 +25,7 @@ from app.api.statistics_shapes import (
     SeriesPage,
 )
 from app.api.strict import StrictRoute
+from app.domain.clock import today
 from app.domain.grants import counting
 from app.domain.statistics import Asked, completeness, outcomes, series, sums, verdicts
 from app.domain.statistics.spans import between

@@ -1,6 +1,6 @@
 """Answers that go on: how many at once, and that a service which stops does not wait for them.
 
-A place is taken before anything is read, and given back when the answer ends, however it ends.
+An answer is counted before anything is read, and until it ends, however it ends.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from app.api.places import Places
+from app.api.concurrency import ConcurrencyLimit
 from app.rules.errors import Text
 
 EVENTS: Final = "text/event-stream"
@@ -36,7 +36,7 @@ _ENOUGH: Final = Text(
 )
 
 
-class Streams(Places):
+class Streams(ConcurrencyLimit):
     """The answers of a process that go on until something ends."""
 
     def __init__(self, most: int = _MOST, of_one: int = _OF_ONE) -> None:

@@ -24,11 +24,12 @@ from app.api.language import InLanguage
 from app.api.officials import Change
 from app.api.paging import Cursor, Limit, cut, links, read_cursor
 from app.api.preconditions import Meant, Version, version_of
-from app.api.shapes import Day, Line, Strict, today
+from app.api.shapes import Day, Line, Strict
 from app.api.strict import StrictRoute
 from app.api.unit_shapes import On, Place, PlaceInPath, Under, UnitPage, UnitShape
 from app.database import driver_in
 from app.domain import identifiers, unit_listing, unit_lookup, unit_names
+from app.domain.clock import today
 from app.domain.unit_listing import Wanted
 from app.domain.vietnamese import search_key
 from app.rules.vocabulary import Level

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
+import msgspec
 from fastapi import Request
 
 from app.api.problems import Problem, refusal
@@ -18,6 +19,7 @@ from app.domain.own_files import XLSX
 from app.domain.reading import container
 from app.domain.refusals import Complaint
 from app.rules.errors import Text
+from app.settings import Settings
 
 # What a file may be declared to be; a recognised content decides, and must not contradict.
 UNDECLARED: Final = "application/octet-stream"
@@ -38,12 +40,30 @@ _UPLOAD: Final = "upload"
 _PATIENCE: Final = 10.0  # seconds that whoever has sent a file waits for a place to be served
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """What a route takes: which media types (and what each means), up to which size.
+
+    `other`, `empty` and `encoded` are told where it is another one, nothing, or has an encoding.
+    """
+
+    media: Mapping[str, str | None]
+    most: Callable[[Settings], int]
+    other: Text
+    empty: Text
+    encoded: Text
+
+
 class UploadRoute(StrictRoute):
     """A strict route whose body is a file: it is there when the handler begins."""
 
+    @property
+    def taken(self) -> Taken:
+        """What it takes: files of values, unless a route says otherwise."""
+        return _VALUES
+
     def received(self, request: StrictRequest) -> AbstractAsyncContextManager[object]:
         """Return what holds the file on the disk for as long as the request is served."""
-        return _spooled(request, _declared(request))
+        return _spooled(request, self.taken, _declared(request, self.taken))
 
 
 def upload_of(request: Request, name: str | None) -> Upload:
@@ -53,9 +73,9 @@ def upload_of(request: Request, name: str | None) -> Upload:
 
 
 @asynccontextmanager
-async def _spooled(request: StrictRequest, media: str | None) -> AsyncIterator[None]:
+async def _spooled(request: StrictRequest, taken: Taken, media: str | None) -> AsyncIterator[None]:
     """Write the body to a file as it arrives; it is gone when the request, or the process, is."""
-    settings = request.app.state.settings
+    settings: Settings = request.app.state.settings
     wait_longer: Callable[[float], None] | None = getattr(request.state, "wait_longer", None)
     if wait_longer is not None:
         wait_longer(_PATIENCE)
@@ -69,9 +89,9 @@ async def _spooled(request: StrictRequest, media: str | None) -> AsyncIterator[N
             with of_files():
                 file.write(part)
 
-        await request.receive_all(take, settings.max_import_bytes, settings.import_seconds)
+        await request.receive_all(take, taken.most(settings), settings.import_seconds)
         if not size:
-            raise refusal([Complaint("", "missing-field", _EMPTY)])
+            raise refusal([Complaint("", "missing-field", taken.empty)])
         with of_files():
             file.flush()
         setattr(request.state, _UPLOAD, (file, size, digest.hexdigest(), media))
@@ -79,19 +99,19 @@ async def _spooled(request: StrictRequest, media: str | None) -> AsyncIterator[N
         yield
 
 
-def _declared(request: Request) -> str | None:
+def _declared(request: Request, taken: Taken) -> str | None:
     """Return what the file is declared to be, None where the sender leaves that to us."""
     if not has_body(request):
-        raise refusal([Complaint("", "missing-field", _EMPTY)])
+        raise refusal([Complaint("", "missing-field", taken.empty)])
     kind, *parameters = request.headers.get("content-type", UNDECLARED).lower().split(";")
     media = kind.strip()
     usual = {"", "charset=utf-8"} | ({"header=present"} if media.startswith("text/") else set())
     told = {one.replace('"', "").replace(" ", "") for one in parameters}
-    if media not in MEDIA or told - usual:
-        raise Problem("unsupported-media-type", _media(MEDIA))
+    if media not in taken.media or told - usual:
+        raise Problem("unsupported-media-type", taken.other)
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Problem("unsupported-media-type", _PACKED)
-    return MEDIA[media]
+        raise Problem("unsupported-media-type", taken.encoded)
+    return taken.media[media]
 
 
 def _media(known: Iterable[str]) -> Text:
@@ -113,4 +133,7 @@ _EMPTY: Final = Text(
 _PACKED: Final = Text(
     "không dùng Content-Encoding; tệp nén gzip hãy gửi với Content-Type: application/gzip",
     "do not use Content-Encoding; send a file packed by gzip as Content-Type: application/gzip",
+)
+_VALUES: Final = Taken(
+    MEDIA, lambda settings: settings.max_import_bytes, _media(MEDIA), _EMPTY, _PACKED
 )

@@ -41,7 +41,7 @@ class _Values:
     ) -> None:
         self._caller, self._data, self._filters = caller, data, filters
         self._headings: Headings | None = headings
-        self._wanted: Wanted | None = None
+        self._wanted: Wanted  # known once it is prepared
 
     async def prepare(self, connection: asyncpg.Connection) -> Sequence[str]:
         """Find out which values are meant; return the headings."""
@@ -50,11 +50,11 @@ class _Values:
 
     async def count(self, connection: asyncpg.Connection, most: int) -> int:
         """Return how many values there are, and no more than one above `most`."""
-        return await values.count(connection, self._known(), most)
+        return await values.count(connection, self._wanted, most)
 
     async def pages(self, connection: asyncpg.Connection) -> AsyncGenerator[Sequence[Any], None]:
         """Yield the values, counted under the grants that opened them."""
-        async with aclosing(values.pages(connection, self._known())) as found:
+        async with aclosing(values.pages(connection, self._wanted)) as found:
             async for page in found:
                 if self._headings is None:
                     shown: Sequence[Any] = [one for _, one in page]
@@ -62,10 +62,6 @@ class _Values:
                     shown = await values.rows(connection, page)
                 await counting.count(self._data, self._caller, VALUES, values.numbers(page))
                 yield shown
-
-    def _known(self) -> Wanted:
-        assert self._wanted is not None, "it was prepared"  # noqa: S101 - narrows for the checker
-        return self._wanted
 
 
 @router.get(

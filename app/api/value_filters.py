@@ -11,8 +11,9 @@ from fastapi import Depends, Query
 
 from app.api.moments import PeriodInQuery
 from app.api.problems import refusal
-from app.api.shapes import TrueOrFalse, today
+from app.api.shapes import TrueOrFalse
 from app.api.unit_shapes import On, Under, UnitInQuery
+from app.domain.clock import today
 from app.domain.filters import Narrowing, narrow
 from app.domain.refusals import Complaint, no_indicator
 from app.domain.territory import Sight
@@ -23,7 +24,7 @@ from app.rules.period import Period
 from app.rules.registry import Registry
 
 IndicatorInQuery = Annotated[str | None, Query(max_length=120, description="Code of an indicator.")]
-Status = Literal["reported", "superseded", "retracted"]
+Status = Literal["reported", "approved", "superseded", "retracted"]
 
 
 class ValueFilters(msgspec.Struct, frozen=True):

@@ -67,7 +67,7 @@ class ValueShape(BaseModel):
     measured_on: datetime.date | None
     note: str | None
     version: str = Field(description="Changes when the status does; see If-Match.")
-    status: str = Field(description="reported, superseded or retracted.")
+    status: str = Field(description="reported, approved, superseded or retracted.")
     recorded_at: datetime.datetime
     by: str = Field(description="The client that recorded it; ntm: the operator.")
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from app.api.shapes import DocumentShape, RequiredShape, TrueOrFalse, Words
+from app.api.shapes import DocumentShape, EvidenceShape, RequiredShape, TrueOrFalse, Words
 
 Texts = Annotated[TrueOrFalse, Query(description="false leaves texts, cites and evidence out.")]
 
@@ -74,6 +74,75 @@ class CoverageShape(BaseModel):
     present: int
 
 
+class EvidenceMissing(BaseModel):
+    """What was missing: of which part, by whom."""
+
+    code: str
+    part: str | None
+    who: str | None
+
+
+class EvidenceSigned(BaseModel):
+    """How many parts were signed, of how many."""
+
+    signed: int
+    of: int
+
+
+class EvidenceConfirmed(BaseModel):
+    """Who confirms, by what it is demanded, how many parts were signed."""
+
+    who: str
+    required_by: str
+    parts: EvidenceSigned
+    outdated: int
+
+
+class EvidenceOfCriterion(EvidenceShape):
+    """Evidence that the document demands, and what of it was there when it was judged.
+
+    null: nobody looked, as in a preview.
+    """
+
+    required: bool
+    complete: bool | None
+    missing: list[EvidenceMissing]
+    confirmations: list[EvidenceConfirmed]
+
+
+class AttachedShape(BaseModel):
+    """The submission that was attached, in its state then.
+
+    `other_values`: indicators of which another value was judged than the one it contained.
+    """
+
+    id: int
+    version: int
+    state: str
+    other_values: list[str]
+
+
+class FollowedShape(BaseModel):
+    """A value that counts no more: what became of it."""
+
+    indicator: str
+    unit: str
+    period: str
+    value_id: int
+    status: str
+    followed_by: int | None
+    at: datetime.datetime
+
+
+EvidenceComplete = Annotated[
+    bool | None,
+    Field(
+        description="Whether all evidence that the document demands was there and confirmed; "
+        "null: it demands none, or nobody looked. It never changes the outcome."
+    ),
+]
+
+
 class CriterionVerdict(BaseModel):
     """The outcome of one criterion; clause fields are absent with `texts=false`."""
 
@@ -83,7 +152,7 @@ class CriterionVerdict(BaseModel):
     reading: Any = Field(default=None, description="As in the ruleset, with outcomes.")
     notes: list[str] | None = None
     cells: list[Any] | None = None
-    evidence: list[Any] | None = None
+    evidence: list[EvidenceOfCriterion] | None = None
     outcome: str
     reasons: list[str]
     indicator: str | None
@@ -120,6 +189,8 @@ class Verdict(BaseModel):
     reasons: list[str]
     counts: Counts
     coverage: CoverageShape | None
+    evidence_complete: EvidenceComplete
+    evidence_submission: AttachedShape | None
     criteria: list[CriterionVerdict]
     unused_facts: list[str]
     inputs_digest: str
@@ -134,6 +205,10 @@ class StoredVerdict(Verdict):
     by: str = Field(description="The client that asked for it; ntm: the operator.")
     software: str = Field(description="What judged it.")
     run: int | None = Field(description="The evaluation run that it belongs to.")
+    min_status: str | None = Field(description="The least status of the values that counted.")
+    followed_values: list[FollowedShape] | None = Field(
+        description="Values it rests on that were followed or retracted since."
+    )
 
 
 class VerdictSummary(BaseModel):
@@ -144,6 +219,7 @@ class VerdictSummary(BaseModel):
     by: str
     software: str
     run: int | None
+    min_status: str | None
     ruleset: RulesetRef
     unit: dict[str, Any]
     period: str | None
@@ -155,6 +231,8 @@ class VerdictSummary(BaseModel):
     reasons: list[str]
     counts: Counts
     coverage: CoverageShape | None
+    evidence_complete: EvidenceComplete
+    evidence_submission: AttachedShape | None
     inputs_digest: str
     semantics: int
 

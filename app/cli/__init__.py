@@ -14,6 +14,7 @@ from app.cli import (
     clients,
     db,
     evaluate,
+    evidence,
     imports,
     keys,
     openapi,
@@ -56,6 +57,7 @@ app.add_typer(values.app, name="values")
 app.add_typer(clients.app, name="clients")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
+app.add_typer(evidence.app, name="evidence")
 
 
 def main() -> None:

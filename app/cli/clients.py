@@ -11,17 +11,18 @@ import typer
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.api.shapes import today
 from app.cli.console import fail, misuse, out, phrase, plain
 from app.cli.database import use
 from app.database import Database, driver_in
 from app.domain import clients, unit_lookup
 from app.domain.clients import SCOPES, Client
+from app.domain.clock import clock_of, today
 from app.domain.refusals import Absent
 from app.domain.territory import EVERYWHERE, Caller
 from app.domain.units import NATION, PLACE_PATTERN
 from app.rules.errors import Text
 from app.rules.facts import printable
+from app.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Máy khách: hệ thống được phép gọi API.")
 OPERATOR = Caller(0, "operator", frozenset(SCOPES), EVERYWHERE)
@@ -134,7 +135,8 @@ async def make(database: Database, name: str, territory: str, scopes: list[str])
     """Make a client; return it with its secret."""
     clients.check_scopes(scopes)
     async with database.reading() as connection:
-        unit = await unit_lookup.get(connection, territory, today(), "/territory")
+        day = clock_of(Settings().rehearsal_day)()
+        unit = await unit_lookup.get(connection, territory, day, "/territory")
     async with database.transaction() as session:
         client, secret = await clients.add(session, name, unit, scopes)
         return {

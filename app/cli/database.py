@@ -69,6 +69,8 @@ def progress() -> Iterator[Told]:
         "recording": phrase("Ghi số liệu", "Recording values"),
         "evaluating": phrase("Đánh giá", "Evaluating"),
         "verifying": phrase("Kiểm tra chuỗi kiểm toán", "Verifying the audit"),
+        "names": phrase("Xoá họ tên", "Deleting names"),
+        "files": phrase("Xoá tệp", "Deleting files"),
     }
     columns = (
         TextColumn("{task.description}"),

@@ -28,6 +28,7 @@ from app.cli.console import (
 )
 from app.cli.evaluate_stored import period_named, stored
 from app.cli.tables import details, summary
+from app.domain.evaluations.on_record import MinStatus
 from app.domain.facts_csv import read_rows
 from app.domain.facts_files import SeveralPeriods, misplaced, period_of, subjects, unused
 from app.domain.previews import Subject, judge, unknown_ruleset
@@ -57,6 +58,10 @@ def evaluate(
     on: Annotated[
         str | None, typer.Option(help="Ngày đơn vị có hiệu lực, khi mã chỉ hai đơn vị trong kỳ.")
     ] = None,
+    min_status: Annotated[
+        MinStatus | None,
+        typer.Option(help="approved: chỉ tính số liệu đã được phê duyệt; mặc định tính tất cả."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="In kết luận dạng JSON.")] = False,
 ) -> None:
     """Đánh giá số liệu đã ghi hoặc số liệu trong một tệp, và giải thích từng tiêu chí."""
@@ -71,11 +76,13 @@ def evaluate(
             )
         )
     if facts is not None:
-        if on is not None:
-            misuse(Text("--on không đi cùng --facts", "--on does not go with --facts"))
+        for name, given in (("--on", on), ("--min-status", min_status)):
+            if given is not None:
+                misuse(Text(f"{name} không đi cùng --facts", f"{name} does not go with --facts"))
         verdicts, single = from_file(registry, ruleset, facts, period, as_json)
     else:
-        verdicts, single = stored(registry, ruleset, unit, under, period, on), unit is not None
+        verdicts = stored(registry, ruleset, unit, under, period, on, min_status)
+        single = unit is not None
     if as_json:
         shown: Any = verdicts[0] if single else {"items": verdicts, "next": None}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")

@@ -8,13 +8,14 @@ from typing import Any
 
 import asyncpg
 
-from app.api.shapes import today
 from app.cli.console import err, fail, language, misuse, phrase
 from app.cli.database import progress, use
 from app.database import Database
 from app.domain import scope, unit_listing, unit_lookup, unit_periods
+from app.domain.clock import today
 from app.domain.evaluations import conduct, showing
 from app.domain.evaluations.conduct import MOST_UNITS, Wish
+from app.domain.evaluations.on_record import MinStatus
 from app.domain.facts_csv import read_day
 from app.domain.refusals import no_period
 from app.domain.territory import EVERYWHERE
@@ -32,6 +33,7 @@ def stored(
     under: str | None,
     period: str | None,
     on: str | None,
+    min_status: MinStatus | None,
 ) -> list[dict[str, Any]]:
     """Return the verdicts on one unit or on all below one; they are on record then, all or none."""
     if period is None:
@@ -45,7 +47,7 @@ def stored(
             found = (await unit_periods.resolve(connection, [meant]))[meant]
             above = unit_periods.clear(_with_option(found), "--unit" if unit else "--under")
             places = [above.key] if unit else await _below(connection, entry, above.key, above.day)
-        return await _conducted(database, registry, entry, places, meant.period)
+        return await _conducted(database, registry, entry, places, meant.period, min_status)
 
     return use(work)
 
@@ -107,14 +109,19 @@ async def _below(
 
 
 async def _conducted(
-    database: Database, registry: Registry, entry: Entry, places: Sequence[str], period: Period
+    database: Database,
+    registry: Registry,
+    entry: Entry,
+    places: Sequence[str],
+    period: Period,
+    min_status: MinStatus | None,
 ) -> list[dict[str, Any]]:
     as_of = min(today(), period.last)
     verdicts = []
     with progress() as told:
         async with database.writing() as connection:
             for some in _in_parts(places):
-                wish = Wish(entry.ruleset.ruleset, some, period, as_of, pointer=lambda _: "--unit")
+                wish = Wish(entry.ruleset.ruleset, some, period, as_of, None, _option, min_status)
                 _, found = await conduct.conduct(connection, registry, EVERYWHERE, wish)
                 verdicts += [
                     showing.kept(entry.compiled, one, language(), texts=True)
@@ -122,6 +129,10 @@ async def _conducted(
                 ]
                 told("evaluating", len(verdicts), len(places))
     return verdicts
+
+
+def _option(_: int) -> str:
+    return "--unit"
 
 
 def _in_parts(places: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from app.cli.console import fail, out, phrase
 from app.main import create_app
 from app.rules.errors import Text
+from app.rules.packs import PackFile
 from app.rules.registry import Registry
-from app.rules.ruleset import PackFile
 
 
 def openapi(
@@ -55,6 +55,6 @@ def pack_schema() -> dict[str, Any]:
     schema = TypeAdapter(PackFile).json_schema(mode="validation")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A file of an ntm rule pack: a ruleset, indicators, or worked cases",
+        "title": "A file of an ntm rule pack: a ruleset, indicators, worked cases, forms and slots",
         **schema,
     }

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from app.api.deps import TOKEN_PATH
 from app.cli import remote_answers
 from app.cli.remote_answers import Answer, limited, no_token, refused, unreachable
 from app.rules.errors import Text
@@ -30,7 +31,6 @@ LONG: Final = (*SOON, 15.0, 15.0, 30.0, 30.0, 60.0, 60.0)
 _LARGEST_FILE: Final = 2**30
 _EARLY: Final = 60.0  # seconds before its end at which a token is renewed
 _TIMEOUT: Final = httpx.Timeout(10.0, read=120.0, write=60.0)
-_TOKEN: Final = "/v1/oauth/token"  # noqa: S105 - an address
 
 
 class Service:
@@ -147,7 +147,7 @@ class Service:
         client_id, secret = (quote(one, safe="") for one in self._credentials)
         form = {"grant_type": "client_credentials"}
         answer = self._trying(
-            lambda: self._once("POST", _TOKEN, data=form, auth=(client_id, secret)), SOON
+            lambda: self._once("POST", TOKEN_PATH, data=form, auth=(client_id, secret)), SOON
         )
         token, lives = answer.body.get("access_token"), answer.body.get("expires_in")
         if answer.status != 200 or not isinstance(token, str) or not isinstance(lives, int):

@@ -23,6 +23,15 @@ PROTECTED: Final[Mapping[str, tuple[str, ...]]] = {
     "designation_withdrawal": ("SELECT", "INSERT"),
     "evaluation": ("SELECT", "INSERT"),
     "evaluation_run": ("SELECT", "INSERT", "UPDATE"),
+    "evidence_confirmation": ("SELECT", "INSERT", "UPDATE"),
+    "evidence_event": ("SELECT", "INSERT"),
+    "evidence_file": ("SELECT", "INSERT", "UPDATE"),
+    "evidence_finding": ("SELECT", "INSERT"),
+    "evidence_list": ("SELECT", "INSERT", "UPDATE"),
+    "evidence_list_chunk": ("SELECT", "INSERT", "DELETE"),
+    "evidence_part": ("SELECT", "INSERT", "DELETE"),
+    "evidence_submission": ("SELECT", "INSERT", "UPDATE"),
+    "evidence_version": ("SELECT", "INSERT"),
     "job": ("SELECT", "INSERT", "UPDATE"),
     "kept_answer": ("SELECT", "INSERT", "DELETE"),
     "unit": ("SELECT", "INSERT", "UPDATE", "DELETE"),
@@ -57,7 +66,8 @@ SELECT tablename, policyname, cmd, permissive = 'PERMISSIVE' AND roles = '{publi
        coalesce(qual, 'ntm.') LIKE '%ntm.%' AND coalesce(with_check, 'ntm.') LIKE '%ntm.%'
        OR concat(qual, with_check) LIKE '%FROM client c%'
        OR qual LIKE '%FROM data_grant g%'
-       OR concat(qual, with_check) LIKE '%FROM value_import i%' AS looks
+       OR concat(qual, with_check) LIKE '%FROM value_import i%'
+       OR concat(qual, with_check) LIKE '%FROM evidence_submission s%' AS looks
   FROM pg_policies WHERE schemaname = $1
 """
 # What would see more than its caller: a view that asks as its owner, a copy, a function that

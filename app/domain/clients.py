@@ -33,6 +33,23 @@ SCOPES: Final[Mapping[str, Text]] = {
         "ghi số liệu, phân loại địa bàn, danh sách thí điểm và khu dân cư trong địa bàn của mình",
         "record values, area classes, designations and hamlets within one's territory",
     ),
+    "evidence:submit": Text(
+        "lập và nộp hồ sơ minh chứng của xã mình", "fill and submit evidence of one's commune"
+    ),
+    "evidence:verify": Text(
+        "thẩm tra hồ sơ minh chứng (cấp huyện)", "verify evidence submissions (district)"
+    ),
+    "evidence:appraise": Text(
+        "thẩm định hồ sơ minh chứng (sở của tỉnh)",
+        "appraise evidence submissions (department of the province)",
+    ),
+    "evidence:approve": Text(
+        "phê duyệt hồ sơ minh chứng (UBND tỉnh)", "approve evidence submissions (province)"
+    ),
+    "evidence:names": Text(
+        "đọc họ tên trong danh sách minh chứng; mỗi lần đọc đều ghi nhật ký",
+        "read the names in lists of evidence; every read is audited",
+    ),
     "clients:admin": Text(
         "quản lý máy khách trong địa bàn của mình", "manage clients within one's territory"
     ),

@@ -57,4 +57,7 @@ async def recognise(
         return None
     territory = await known.of(connection, row["unit_id"], row["level"], row["revision"])
     held = frozenset(scopes) & frozenset(row["scopes"])
-    return Caller(row["id"], client_id, held, territory), tuple(row["grants"] or ())
+    caller = Caller(
+        row["id"], client_id, held, territory, unit_id=row["unit_id"], level=row["level"]
+    )
+    return caller, tuple(row["grants"] or ())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -35,11 +36,12 @@ class Absent(Exception):
 
 
 class Conflict(Exception):
-    """What was asked for contradicts what is on record already."""
+    """What was asked for contradicts what is on record already; `told` is more about it."""
 
-    def __init__(self, complaint: Complaint) -> None:
+    def __init__(self, complaint: Complaint, told: Mapping[str, Any] | None = None) -> None:
         super().__init__(complaint.message.en)
         self.complaint = complaint
+        self.told = told
 
 
 class Forbidden(Exception):

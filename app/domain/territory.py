@@ -182,7 +182,10 @@ class Official(msgspec.Struct, frozen=True):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who is calling: a client, what it may do and where, and in which request."""
+    """Who is calling: a client, what it may do and where, and in which request.
+
+    `unit_id` and `level` are those of the unit that its territory was given as.
+    """
 
     id: int
     client_id: str
@@ -191,6 +194,8 @@ class Caller(msgspec.Struct, frozen=True):
     grants: tuple[Grant, ...] = ()
     request_id: str | None = None
     official: Official | None = None
+    unit_id: int = 0
+    level: str = "nation"
 
     def sight(self, resource: str) -> Sight:
         """Return what the caller sees of a resource."""

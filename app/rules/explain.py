@@ -9,9 +9,11 @@ import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from app.rules import evidence
 from app.rules.document import Document
 from app.rules.errors import Text
 from app.rules.evaluate import Compiled
+from app.rules.evidence import Attached
 from app.rules.figures import observed
 from app.rules.indicators import Indicator
 from app.rules.ruleset import Criterion, Required, Ruleset
@@ -25,11 +27,15 @@ def explain(
     unit: Mapping[str, Any],
     language: str = "vi",
     texts: bool = True,
+    attached: Attached | None = None,
 ) -> dict[str, Any]:
-    """Return the verdict document: what was judged, how it came out, and what the law says."""
+    """Return the verdict document: what was judged, how it came out, and what the law says.
+
+    `attached` is the evidence that was found when it was judged; None where nobody looked.
+    """
     ruleset = compiled.ruleset
     criteria = {one.id: one for one in ruleset.walk()} if judgement.criteria else {}
-    join = _Join(compiled.indicators, ruleset.document, language, texts, judgement.as_of)
+    join = _Join(compiled.indicators, ruleset.document, language, texts, judgement.as_of, attached)
     return {
         "ruleset": named(compiled) | {"digest": judgement.digest},
         "unit": dict(unit),
@@ -45,6 +51,8 @@ def explain(
         "reasons": list(judgement.reasons),
         "counts": judgement.counts,
         "coverage": _coverage(judgement.coverage),
+        "evidence_complete": evidence.is_complete(ruleset, attached),
+        "evidence_submission": evidence.submission(attached),
         "criteria": [join.criterion(criteria, result) for result in judgement.criteria],
         "unused_facts": list(judgement.unused_facts),
         "inputs_digest": judgement.inputs_digest,
@@ -105,12 +113,14 @@ class _Join:
         language: str,
         texts: bool,
         as_of: datetime.date,
+        attached: Attached | None,
     ) -> None:
         self.indicators = indicators
         self.source = source
         self.language = language
         self.texts = texts
         self.as_of = as_of
+        self.attached = attached
 
     def criterion(self, criteria: Mapping[str, Criterion], result: Result) -> dict[str, Any]:
         criterion = criteria[result.id]
@@ -118,6 +128,9 @@ class _Join:
         if self.texts:
             joined |= described(criterion, self.source, self.language, result.alternatives)
             joined["notes"] += self.before_due(criterion)
+            joined["evidence"] = [
+                one | evidence.of_slot(self.attached, one["slot"]) for one in joined["evidence"]
+            ]
         joined |= {
             "outcome": result.outcome,
             "reasons": list(result.reasons),

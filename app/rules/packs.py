@@ -13,8 +13,10 @@ import msgspec
 from pydantic import ValidationError
 
 from app.rules.errors import Fault, Misfit, Text
-from app.rules.ruleset import CaseFile, IndicatorFile, PackFile, Ruleset
+from app.rules.forms import FormFile
+from app.rules.ruleset import CaseFile, IndicatorFile, Ruleset
 
+PackFile = Ruleset | IndicatorFile | CaseFile | FormFile
 Place = tuple[str | int, ...]
 
 
@@ -54,10 +56,14 @@ class Parsed(msgspec.Struct, frozen=True):
     pack: PackSource
 
 
+# What names an entry of a list, in this order.
+_NAMES: Final = ("id", "code", "case", "slot", "form")
 _FORMS: Final[dict[str, type[PackFile]]] = {
     "ruleset": Ruleset,
     "indicators": IndicatorFile,
     "cases": CaseFile,
+    "forms": FormFile,
+    "slots": FormFile,
 }
 
 
@@ -69,8 +75,9 @@ def parse(pack: PackSource, source: SourceFile, faults: list[Fault]) -> Parsed |
     form = next((_FORMS[key] for key in _FORMS if _has(source.data, key)), None)
     if form is None:
         message = Text(
-            "tệp phải có một trong các khoá ở mức ngoài cùng: ruleset, indicators, cases",
-            "the file needs one of these keys at its top: ruleset, indicators, cases",
+            "tệp phải có một trong các khoá ở mức ngoài cùng: ruleset, indicators, cases, forms, "
+            "slots",
+            "the file needs one of these keys at its top: ruleset, indicators, cases, forms, slots",
         )
         faults.append(source.fault((), "unknown-file-kind", message))
         return None
@@ -139,4 +146,4 @@ def _inside(data: Any, part: str | int) -> Any:
 def _name(data: Any) -> str | None:
     if not isinstance(data, dict):
         return None
-    return next((str(data[key]) for key in ("id", "code", "case") if key in data), None)
+    return next((str(data[key]) for key in _NAMES if key in data), None)

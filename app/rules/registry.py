@@ -17,6 +17,7 @@ from app.rules.indicators import Indicator
 from app.rules.names import check_faults, indicator_faults, placed, ruleset_faults
 from app.rules.packs import PackSource, Parsed, Place, parse
 from app.rules.ruleset import Criterion, Ruleset
+from app.rules.slots import Slots, slot_faults, slots_of
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -53,6 +54,7 @@ class Registry(msgspec.Struct, frozen=True):
 
     entries: Mapping[str, Entry]
     indicators: Mapping[str, Indicator]
+    slots: Slots = {}
 
     def criterion(self, criterion_id: str) -> tuple[Entry, Criterion] | None:
         """Find a criterion of any ruleset by its id."""
@@ -70,6 +72,10 @@ class Registry(msgspec.Struct, frozen=True):
             if code in entry.compiled.unit_codes
             for level in (entry.ruleset.level, *entry.ruleset.also_levels)
         }
+
+    def levels_recorded(self, code: str) -> set[str]:
+        """Return the levels at which values of an indicator may be recorded: measured or read."""
+        return {*self.indicators[code].levels, *self.levels_read(code)}
 
     def uses(self, code: str) -> Iterator[tuple[Entry, Criterion]]:
         """Yield the criteria that read an indicator from the unit or from its members."""
@@ -116,9 +122,11 @@ def build(packs: Iterable[PackSource]) -> Registry:
     # Where a file of a pack could not be read, its cases may belong to what it holds.
     whole = [one for one in parsed if one.pack.name not in unread]
     faults.extend(_homeless(whole, rulesets))
+    read = [one for one in rulesets if one[0].pack.name not in unread]
+    faults.extend(slot_faults(whole, read))
     if faults:
         raise RulesetFaults(faults)
-    return Registry(entries, catalogue)
+    return Registry(entries, catalogue, slots_of(parsed, rulesets))
 
 
 def _parse_all(sources: Iterable[PackSource], faults: list[Fault]) -> tuple[list[Parsed], set[str]]:

@@ -1,6 +1,6 @@
 """The shape of a pack's data: rulesets, criteria and the words a jurist writes them with.
 
-`openapi/ruleset.schema.json` is generated from `PackFile`; `docs/rulesets.md` explains it with a
+`openapi/ruleset.schema.json` is generated from it; `docs/rulesets.md` explains it with a
 complete example. A criterion quotes the law word for word and says apart what we read into it.
 """
 
@@ -250,6 +250,3 @@ class CaseFile(Model):
     """The worked cases of a pack."""
 
     cases: tuple[Case, ...] = Field(strict=False, min_length=1)
-
-
-PackFile = Ruleset | IndicatorFile | CaseFile

@@ -99,8 +99,75 @@ APPLICABILITY: Final = {
 # What has become of a value on record.
 VALUE_STATUSES: Final = {
     "reported": Text("đã báo cáo", "reported"),
+    "approved": Text("đã được phê duyệt", "approved"),
     "superseded": Text("đã được thay bằng số liệu mới", "followed by a newer value"),
     "retracted": Text("đã được rút", "retracted"),
+}
+
+# Where a submission of evidence stands in the chain of approval.
+SUBMISSION_STATES: Final = {
+    "draft": Text("đang lập", "a draft"),
+    "submitted": Text("đã nộp", "submitted"),
+    "returned": Text("bị trả lại", "returned"),
+    "verified": Text("đã thẩm tra", "verified"),
+    "appraised": Text("đã thẩm định", "appraised"),
+    "approved": Text("đã phê duyệt", "approved"),
+    "refused": Text("bị từ chối", "refused"),
+    "withdrawn": Text("đã rút", "withdrawn"),
+}
+
+# What an office may do with a submission of evidence.
+SUBMISSION_ACTIONS: Final = {
+    "submit": Text("nộp", "submit"),
+    "reopen": Text("mở lại để sửa", "reopen"),
+    "withdraw": Text("rút", "withdraw"),
+    "verify": Text("thẩm tra", "verify"),
+    "appraise": Text("thẩm định", "appraise"),
+    "approve": Text("phê duyệt", "approve"),
+    "return": Text("trả lại", "return"),
+    "refuse": Text("từ chối", "refuse"),
+}
+
+# What a slot of evidence still lacks.
+EVIDENCE_GAPS: Final = {
+    "list-missing": Text("chưa có danh sách", "there is no list"),
+    "list-part-missing": Text(
+        "chưa có danh sách của một khu dân cư", "the list of a part is missing"
+    ),
+    "confirmation-missing": Text("thiếu xác nhận", "a confirmation is missing"),
+    "confirmation-outdated": Text(
+        "xác nhận không còn hiệu lực vì danh sách đã thay đổi",
+        "the list has changed since it was confirmed",
+    ),
+    "finding-missing": Text("chưa kiểm tra", "there was no check"),
+    "finding-adverse": Text(
+        "lần kiểm tra gần nhất cho kết quả không đúng yêu cầu",
+        "the last check did not see what is demanded",
+    ),
+    "file-missing": Text("chưa có văn bản hoặc tệp minh chứng", "there is no file"),
+    "not-submitted": Text(
+        "chưa có hồ sơ minh chứng được nộp", "no submission of evidence was submitted"
+    ),
+}
+
+# Where a list and what is claimed, or a list and itself, contradict each other.
+LIST_CONTRADICTIONS: Final = {
+    "total-differs-from-rows": Text(
+        "tổng cộng ghi trong danh sách khác số dòng",
+        "the total that the list states differs from its rows",
+    ),
+    "list-differs-from-claim": Text(
+        "số người hoặc cơ sở trong danh sách khác tử số đã khai",
+        "the list has more or fewer rows than the numerator that is claimed",
+    ),
+    "claim-without-rows": Text(
+        "khai là có nhưng danh sách trống", "it is claimed to be so, and the list is empty"
+    ),
+    "rows-without-claim": Text(
+        "khai là không nhưng danh sách có dòng", "it is claimed not to be so, and the list has rows"
+    ),
+    "repeated-names": Text("có tên bị lặp lại", "a name stands twice"),
+    "repeated-numbers": Text("có số thứ tự bị lặp lại", "a number of a row stands twice"),
 }
 
 # Why a predecessor is not in a sum over predecessors.

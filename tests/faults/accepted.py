@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from faults.hostile_values import DIGITS, INSTANTS, LETTERS, ODD, SQL, Value
+from faults.hostile_values import DIGITS, INSTANTS, LETTERS, ODD, SQL, TEXTS, Value
 
 
 class Rule(NamedTuple):
@@ -50,6 +51,28 @@ _STORING: Final = "|".join((
     "POST /v1/grants", "POST /v1/grants/{id}/revoke", "POST /v1/clients/{client_id}/revoke",
     "POST /v1/evaluations", "POST /v1/evaluation-runs",
 ))  # fmt: skip
+
+
+def _of_length(least: int) -> frozenset[str]:
+    """Return free texts of a length on one line."""
+    found = {one.name: unicodedata.normalize("NFC", " ".join(one.text.split())) for one in TEXTS}
+    return frozenset(name for name in FREE if len(found[name]) >= least)
+
+
+_EVIDENCE: Final = "/v1/evidence-submissions"
+_SLOT: Final = f"{_EVIDENCE}/{{id}}/slots/{{slot}}"
+_FILLING: Final = "|".join((
+    f"POST {_EVIDENCE}", f"PUT {_EVIDENCE}/{{id}}/parts",
+    f"POST {_EVIDENCE}/{{id}}/transitions", f"POST {_EVIDENCE}/decisions",
+    f"PUT {_SLOT}/confirmations", f"POST {_SLOT}/findings",
+))  # fmt: skip
+_CODES: Final = frozenset(
+    one.name for one in TEXTS if re.fullmatch("[A-Za-z0-9._-]{1,40}", one.text)
+)
+_RAW_PURPOSES: Final = frozenset(
+    f"raw {raw}"
+    for raw in ("1e1000000", "Infinity", "1" + "0" * 20, "9223372036854775808", "1_000")
+)
 _SAID_NOTHING: Final = frozenset({"empty", "blank"})
 _IN_WORDS: Final = frozenset({
     "1234567890123456789.0123", "123456789012345678901234", "9223372036854775808",
@@ -61,8 +84,34 @@ RULES: Final = (
          FREE, "free text"),
     Rule("PUT /v1/units/{code}/identifiers/{scheme}", "body:/value", FREE,
          "another system's code is any text"),
-    Rule("(POST|PUT) .*", "body:/(acting_official|version)", frozenset({"null"}),
-         "may be left out"),
+    Rule("(POST|PUT) (?!.*/(transitions|findings)$).*", "body:/(acting_official|version)",
+         frozenset({"null"}), "may be left out"),
+    Rule(_FILLING, "body:.*/(name|place|seen)|body:.*/document/(number|symbol|signer)|"
+         "body:.*/acting_official/.*", FREE, "free text"),
+    Rule(f"POST {_EVIDENCE}|PUT {_EVIDENCE}/{{id}}/parts", "body:/parts/0/code", _CODES,
+         "a code is what a commune gives its parts"),
+    Rule(f"POST {_EVIDENCE}", "body:/(on|parts)", frozenset({"null"}), "may be left out"),
+    Rule(f"POST {_EVIDENCE}/{{id}}/transitions", "body:/reason", _of_length(3) | {"null"},
+         "free text, where a reason is needed"),
+    Rule(f"POST {_EVIDENCE}/{{id}}/transitions", "body:/version", frozenset({"null"}),
+         "the header says it"),
+    Rule(f"POST {_EVIDENCE}/decisions", "body:/decisions/0/version", _SHOWN_ONLY | {"empty"},
+         "another version is refused in the item"),
+    Rule(f"POST {_EVIDENCE}/decisions", "body:/decisions/0/id",
+         frozenset({"20250801", "1754006400"}), "another submission is refused in the item"),
+    Rule(_FILLING, "body:/(parts|items|photos|confirmations)", frozenset({"empty list"}),
+         "there may be none"),
+    Rule(f"PUT {_SLOT}/confirmations", "body:/confirmations/0/(part|document)",
+         frozenset({"null"}), "the list is signed as a whole; without a document"),
+    Rule(f"POST {_SLOT}/findings", "body:/holds", frozenset({"true"}), "that is what was seen"),
+    Rule(f"GET {_SLOT}/names|DELETE {_EVIDENCE}/{{id}}/names", "query:purpose",
+         _of_length(5) | _RAW_PURPOSES | _HALVES - {"lone surrogate"},
+         "free text; bytes that are no text are read as U+FFFD"),
+    Rule(f"PUT {_SLOT}/rows", "csv:(Họ và Tên|Ghi chú)", FREE, "names and notes"),
+    Rule(f"PUT {_SLOT}/rows", "csv:(STT|Ghi chú)", frozenset({"empty", "blank"}),
+         "an empty cell says nothing"),
+    Rule(f"PUT {_SLOT}/files/{{name}}", "header:content-type", frozenset({"b'text/plain'"}),
+         "a CSV file is text"),
     Rule("POST /v1/grants/{id}/revoke|POST /v1/clients/{client_id}/revoke", "body:(/reason)?",
          frozenset({"null", "nothing", "only null", "only empty object"}), "may be left out"),
     Rule("POST /v1/grants", "body:/(to_client|rulesets|indicators)", frozenset({"null"}),

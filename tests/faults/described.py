@@ -29,7 +29,21 @@ _PAGES: Final = "a cursor is what a page gave, not any text"
 _NAMES: Final = "rulesets, criteria and indicators are names in the catalogue"
 _KEYS: Final = "a key stands for one request"
 _DAYS: Final = "days end in 2199; a unit above must be one that is"
+_OFFICE: Final = "only the office of a commune may, with a submission of its own"
+_SUBMISSIONS: Final = "/v1/evidence-submissions"
+_SLOT: Final = f"{_SUBMISSIONS}/{{id}}/slots/{{slot}}"
 NOT_OURS: Final[Mapping[str, str]] = {
+    f"GET {_SUBMISSIONS}": f"{_NAMES}; {_PAGES}; {_DAYS}",
+    **dict.fromkeys((f"GET {_SLOT}/{what}" for what in ("findings", "rows")), _PAGES),
+    "GET /v1/evidence-forms": _PAGES,
+    **dict.fromkeys(
+        (f"POST {_SUBMISSIONS}", f"POST {_SUBMISSIONS}/decisions",
+         f"PUT {_SUBMISSIONS}/{{id}}/parts", f"POST {_SUBMISSIONS}/{{id}}/transitions",
+         f"DELETE {_SUBMISSIONS}/{{id}}/names", f"PUT {_SLOT}/confirmations",
+         f"POST {_SLOT}/findings", f"PUT {_SLOT}/rows", f"DELETE {_SLOT}/rows",
+         f"GET {_SLOT}/names", f"PUT {_SLOT}/files/{{name}}", f"DELETE {_SLOT}/files/{{name}}"),
+        _OFFICE,
+    ),
     **dict.fromkeys(
         ("GET /v1/audit", "GET /v1/clients", "GET /v1/communes", "GET /v1/communes/{code}/hamlets",
          "GET /v1/designations", "GET /v1/evaluations", "GET /v1/evaluations/{id}/members",

@@ -102,6 +102,7 @@ GOALS: Final = (
     _goal("crash", "kill -9 loses, doubles and halves nothing"),
     _goal("jobs", "Jobs of workers that die are done, and done once"),
     _goal("imports", "kill -9 halves and doubles no import"),
+    _goal("submissions", "kill -9 halves no transition of a submission and no upload"),
     _goal("ambiguous_commit", "A connection cut around COMMIT loses and doubles nothing"),
     _goal("isolation", "Nobody sees what is not theirs"),
     _goal("pool_hygiene", "No context and no transaction is left on a connection"),

@@ -28,6 +28,7 @@ from app.domain.territory import Caller, Row, Sight, Territory
 from faults.goals import Outcome, Stage
 from faults.isolation_attempts import Attempt
 from faults.isolation_bulk import KEEPING, KEPT, READING
+from faults.isolation_evidence import NOTED, fill
 from faults.isolation_laws import Judge, allowed
 from faults.isolation_oracles import oracles
 from faults.isolation_probes import DEAR, PROBES
@@ -177,7 +178,7 @@ async def _succeed(
 
 def _changes(operation: str, caller: str, name: str, attempt: Attempt) -> bool:
     """Tell whether an attempt succeeds and changes something by that."""
-    only_reads = operation.startswith("GET") or operation in READING
+    only_reads = (operation.startswith("GET") and operation not in NOTED) or operation in READING
     by_another = attempt.maker not in ("", caller)
     return not only_reads and not by_another and allowed(caller, name, attempt)
 
@@ -234,6 +235,7 @@ async def run(stage: Stage, full: bool) -> Outcome:
     """Run the matrix and the storm, with the checks and without; then both planted bugs."""
     size, judges = SIZES[full], []
     async with world_on(stage) as world:
+        await fill(world)
         for checked in (True, False):
             share = size * (1 - _ALONE if checked else _ALONE)
             judges += [await matrix(world, one, checked=checked) for one in RELATIONS]

@@ -36,6 +36,7 @@ ROWS: Final[Mapping[str, str]] = {
     "clients": "SELECT client_id AS id, unit_id, '' AS what FROM client",
     "grants": "SELECT id, unit_id, coalesce(to_client, to_unit_id::text) AS what FROM data_grant",
     "jobs": "SELECT id, unit_id, client AS what FROM job",
+    "evidence-submissions": "SELECT id, unit_id, '' AS what FROM evidence_submission",
     "imports": "SELECT id, unit_id, client AS what FROM value_import",
     "evaluation-runs": "SELECT r.id, r.unit_id, "
     "CASE WHEN r.ended_at IS NULL THEN r.client ELSE '' END AS what FROM evaluation_run r",

@@ -38,6 +38,11 @@ SELECT (SELECT count(*) FROM value) + (SELECT count(*) FROM evaluation)
      + (SELECT count(*) FROM kept_answer) + (SELECT count(*) FROM job)
      + (SELECT count(*) FROM value_import) + (SELECT count(*) FROM value_import_chunk)
      + (SELECT count(*) FROM value_import_rejection) + (SELECT count(*) FROM evaluation_run)
+     + (SELECT count(*) FROM evidence_submission) + (SELECT count(*) FROM evidence_event)
+     + (SELECT count(*) FROM evidence_version) + (SELECT count(*) FROM evidence_part)
+     + (SELECT count(*) FROM evidence_list) + (SELECT count(*) FROM evidence_list_chunk)
+     + (SELECT count(*) FROM evidence_confirmation) + (SELECT count(*) FROM evidence_file)
+     + (SELECT count(*) FROM evidence_finding)
        AS rows,
        concat(current_setting('ntm.client', true), current_setting('ntm.nation', true),
               current_setting('ntm.units', true), current_setting('ntm.grants', true)) AS told
@@ -279,7 +284,8 @@ def _plain(asked: Asked, reply: Reply) -> tuple[int, str]:
         if name not in ("x-request-id", "content-length")
     }
     said = f"{reply.body.decode()} {headers}"
-    return reply.status, re.sub(rf"(?<!\w)({'|'.join(parts)})(?!\w)", "#", said)
+    # Ids of slots are made of numbers as well, between full stops.
+    return reply.status, re.sub(rf"(?<![\w.])({'|'.join(parts)})(?!\.?\w)", "#", said)
 
 
 def _is_outside(reply: Reply) -> bool:
@@ -287,5 +293,9 @@ def _is_outside(reply: Reply) -> bool:
     if reply.status not in (200, 404, 422):
         return False
     found = reply.json()
+    if reply.status == 200 and "items" in found:  # decisions: each is answered by itself
+        return {one["problem"] and one["problem"]["code"] for one in found["items"]} == {
+            "submission-not-found"
+        }
     errors = found.get("rejected" if reply.status == 200 else "errors")
     return bool(errors) and all(one["code"] == "outside-territory" for one in errors)

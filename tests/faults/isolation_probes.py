@@ -22,6 +22,7 @@ from faults.isolation_attempts import (
     single,
 )
 from faults.isolation_bulk import BULK, FILES, KEEPING
+from faults.isolation_evidence import EVIDENCE, OPEN_FORMS
 from faults.isolation_spots import FIRST, SPOTS
 from faults.isolation_world import COLUMNS, World, designated, given, measured, official
 
@@ -50,6 +51,7 @@ OPEN: Final[Mapping[str, str]] = {
     "GET /v1/communes/{code}": "the register, with area classes and designations, is open",
     "GET /v1/communes/{code}/hamlets": "the register is open to every client",
     "GET /v1/designations": "designations are open to every client",
+    **OPEN_FORMS,
 }
 
 
@@ -198,6 +200,7 @@ _BY_UNIT: Final = ("limit=500", "unit={}&limit=500", "under={}&limit=500")
 _SINCE: Final = "updated_since=2020-01-01T00:00:00Z&limit=500"
 PROBES: Final[Mapping[str, Probe]] = {
     **BULK,
+    **EVIDENCE,
     "GET /v1/values": listed("/v1/values", *_BY_UNIT, _SINCE, "status=retracted&limit=500",
                             "unit={}&with_predecessors=true&limit=500"),
     "POST /v1/values": _values,
@@ -234,7 +237,7 @@ PROBES: Final[Mapping[str, Probe]] = {
 LISTS: Final = frozenset(
     f"GET /v1/{noun}"
     for noun in ("values", "evaluations", "audit", "clients", "grants", "jobs", "imports",
-                 "evaluation-runs")
+                 "evaluation-runs", "evidence-submissions")
 )  # fmt: skip
 # What takes many times as long as anything else is attempted less often, by one scope too few.
 DEAR: Final = frozenset({*FILES, *KEEPING, "GET /v1/communes.geojson"}) | {

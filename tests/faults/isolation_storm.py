@@ -19,7 +19,7 @@ from faults.isolation_spots import NATION, SPOTS, UNITS_OF, reaches
 from faults.isolation_world import World, measured
 
 _NUMBERED: Final = ("values", "evaluations", "audit", "grants", "jobs", "imports",
-                    "evaluation-runs")  # fmt: skip
+                    "evaluation-runs", "evidence-submissions")  # fmt: skip
 _WORKERS: Final = 6
 
 

@@ -20,11 +20,11 @@ from sqlalchemy import text
 from working import work_off
 
 from app.api.downloads import Downloads
-from app.api.shapes import today
 from app.cli.clients import make
 from app.database import EVERYTHING, Database, driver_of
 from app.domain import clients, unit_lookup
 from app.domain.clients import SCOPES
+from app.domain.clock import today
 from app.main import create_app
 from faults.direct import Asked, Reply, call
 from faults.goals import Stage

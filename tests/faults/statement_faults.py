@@ -15,6 +15,7 @@ import asyncpg
 import httpx
 import pytest
 from conftest import calling, problem, shipped
+from evidence_operations import NO_SUBMISSION, Making, acting, office
 from hostile import OPERATIONS, Operation, fresh_decision
 
 from app.cli.clients import make
@@ -40,8 +41,11 @@ STORING_NOTHING: Final = {
     "POST /v1/impact",
     "POST /v1/units/resolve",
 }
+# Reads that store something: that they were made.
+STORING_READS: Final = {"GET /v1/evidence-submissions/{id}/slots/{slot}/names"}
 # What can be left to a job: then it is the job that is stored.
 _LEFT_TO_JOBS: Final = ("POST /v1/imports", "POST /v1/imports/{id}/commit")
+_DECIDING: Final = "POST /v1/evidence-submissions/{id}/transitions"
 _ASYNC: Final = {"prefer": "respond-async"}
 _AS_IT_IS: Final[Mapping[str, str]] = {}
 _AFTERWARDS: Final = ("/v1/units/25", "/v1/clients")  # over either pool
@@ -85,6 +89,17 @@ class Breaker:
             yield
         finally:
             self.number = 0
+
+
+class Approval(Operation):
+    """An operation that approves: it ends the freezing of values, and they are approved."""
+
+    async def ready(self, admin: httpx.AsyncClient) -> Operation:
+        """Return it for a submission that awaits its approval."""
+        id_ = await Making(admin, await office(admin)).appraised()
+        path = self.path.replace(str(NO_SUBMISSION), str(id_))
+        by = await office(admin, "approve")
+        return self._replace(path=path, body=acting("approve"), sent_by=by)
 
 
 class Ground(NamedTuple):
@@ -140,7 +155,7 @@ def storing(document: dict[str, Any]) -> tuple[list[Operation], list[str]]:
         f"{method.upper()} {path}"
         for path, operations in document["paths"].items()
         for method in operations
-        if method != "get"
+        if method != "get" or f"GET {path}" in STORING_READS
     }
     known = {one.name: one for one in OPERATIONS}
     missing = [f"tests/hostile.py has no request for {name}" for name in described - set(known)]
@@ -199,7 +214,7 @@ async def broken(
 
 def _new(operation: Operation) -> Operation:
     """Return a request that says something new: one that repeats what is there stores nothing."""
-    if operation.method != "PUT":
+    if operation.method != "PUT" or operation.of_commune:  # what it is of was made for it alone
         return operation
     said = "source" if "source" in operation.body else "value"
     return operation._replace(body={**operation.body, said: fresh_decision()})
@@ -251,6 +266,12 @@ async def run(stage: Stage, full: bool) -> Outcome:
         # In full size each statement is broken in both ways, else in one or the other.
         turns = [HOWS[:1], HOWS[1:]] if full else [HOWS]
         results = [await broken(found, one, hows) for one in operations for hows in turns]
+        results += [
+            await broken(found, Approval(*one), hows)
+            for one in operations
+            for hows in turns
+            if one.name == _DECIDING
+        ]
         results += [
             await broken(found, one._replace(status=202), hows, _ASYNC)
             for one in operations

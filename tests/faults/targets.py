@@ -165,7 +165,8 @@ async def fire(arena: Range, route: Operation, shot: Shot) -> httpx.Response:
     """Send a request as it is, mending nothing in it."""
     headers = {name: value.encode() for name, value in good_headers(route).items()}
     if not route.form:
-        headers["authorization"] = f"Bearer {arena.token}".encode()
+        token = route.sent_by.token if route.sent_by else arena.token
+        headers["authorization"] = f"Bearer {token}".encode()
     headers.update(dict(shot.headers))
     raw = quote(shot.url, safe="/?&%'*;=-_.()!~+[]").encode()
     url = httpx.URL(HERE).copy_with(raw_path=raw)

@@ -16,6 +16,7 @@ from faults.isolation import (
     with_lasting_context,
     without_policy,
 )
+from faults.isolation_evidence import fill
 from faults.isolation_laws import Judge
 from faults.isolation_oracles import oracles
 from faults.isolation_probes import OPEN, PROBES
@@ -31,6 +32,7 @@ ALONE = (2, 5, 8)  # these shares are against row security alone
 async def world(stage: Stage) -> AsyncIterator[World]:
     """A service with units of every relation, full of canaries."""
     async with world_on(stage) as opened:
+        await fill(opened)
         yield opened
 
 

@@ -38,6 +38,7 @@ class EvaluationRun(Territorial, Base):
     ruleset: Mapped[str] = mapped_column(String(collation="C"))
     digest: Mapped[str | None] = mapped_column(ForeignKey("ruleset_snapshot.digest"))
     period: Mapped[str] = mapped_column(String(collation="C"))
+    min_status: Mapped[str | None] = mapped_column(String(collation="C"))
     as_of: Mapped[datetime.date]
     day: Mapped[datetime.date]
     client: Mapped[str] = mapped_column(String(collation="C"))

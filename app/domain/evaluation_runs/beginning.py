@@ -12,6 +12,7 @@ from app.domain import audit
 from app.domain.audit import Act
 from app.domain.evaluation_runs import KIND
 from app.domain.evaluation_runs.covering import above, covered
+from app.domain.evaluations.on_record import MinStatus
 from app.domain.jobs.beginning import begin as begin_job
 from app.domain.previews import known_ruleset
 from app.domain.refusals import Complaint, Refused
@@ -28,12 +29,13 @@ class Wish(msgspec.Struct, frozen=True):
     period: Period
     as_of: datetime.date
     on: datetime.date | None = None
+    min_status: MinStatus | None = None
 
 
 _PUT: Final = """
 INSERT INTO evaluation_run (job_id, unit_id, district_id, province_id, ruleset, period, as_of, day,
-                            client)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id
+                            client, min_status)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id
 """
 
 
@@ -54,7 +56,7 @@ async def begin(
     job = await begin_job(connection, caller, KIND, {}, total=len(found.units))
     number = await connection.fetchval(
         _PUT, job, *place(under), wish.ruleset, wish.period.text, wish.as_of, under.day,
-        caller.client_id,
+        caller.client_id, wish.min_status,
     )  # fmt: skip
     told = {"run": number, "ruleset": wish.ruleset, "period": wish.period.text}
     await audit.note(connection, caller, [Act("evaluation-run.begun", place(under), told)])

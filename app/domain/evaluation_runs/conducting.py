@@ -21,6 +21,7 @@ from app.domain.evaluation_runs.covering import Covered, covered, known
 from app.domain.evaluation_runs.tallying import Tally
 from app.domain.evaluations import conduct, on_record
 from app.domain.evaluations.conduct import Conducted
+from app.domain.evaluations.on_record import MinStatus
 from app.domain.jobs.running import Running
 from app.domain.previews import known_ruleset
 from app.domain.refusals import Complaint, Refused
@@ -34,7 +35,7 @@ from app.rules.registry import Entry
 TOGETHER: Final = 50  # units that are read, judged and stored by the same statements
 _PAUSE: Final = 10  # units that are judged before others have their turn
 _RUN: Final = """
-SELECT r.id, r.ruleset, r.period, r.as_of, r.day, u.key
+SELECT r.id, r.ruleset, r.period, r.as_of, r.day, r.min_status, u.key
   FROM evaluation_run r JOIN unit u ON u.id = r.unit_id WHERE r.job_id = $1
 """
 _END: Final = """
@@ -53,6 +54,7 @@ class Asked(msgspec.Struct, frozen=True):
     period: Period
     as_of: datetime.date
     under: Entity
+    min_status: MinStatus | None
 
 
 async def run(running: Running) -> None:
@@ -83,7 +85,7 @@ async def _asked(connection: asyncpg.Connection, running: Running) -> Asked:
     if entry is None or period is None:
         raise Refused(complaints)
     under = await known(connection, row["key"], period, row["day"])
-    return Asked(row["id"], entry, period, row["as_of"], under)
+    return Asked(row["id"], entry, period, row["as_of"], under, row["min_status"])
 
 
 async def _keep(running: Running, entry: Entry, total: int) -> None:
@@ -102,7 +104,9 @@ async def _judge(
 ) -> Tally:
     tally = Tally(asked.entry.compiled)
     for units in _slices(found.units):
-        conducted = await judged(reader, asked.entry.compiled, units, asked.period, asked.as_of)
+        conducted = await judged(
+            reader, asked.entry.compiled, units, asked.period, asked.as_of, asked.min_status
+        )
         kept = await conduct.store(
             writer, running.caller, asked.entry, conducted, kept=True, run=asked.id
         )
@@ -118,12 +122,14 @@ async def judged(
     units: Sequence[Entity],
     period: Period,
     as_of: datetime.date,
+    min_status: MinStatus | None = None,
 ) -> list[Conducted]:
     """Judge units from what is on record; others have their turn in between."""
-    record = await on_record.load(connection, [compiled], units, period, as_of)
+    record = await on_record.load(connection, [compiled], units, period, as_of, min_status)
+    evidence = await conduct.evidence(connection, compiled, units, period)
     found = []
     for number, unit in enumerate(units, 1):
-        found.append(conduct.judged(record, compiled, unit, as_of))
+        found.append(conduct.judged(record, compiled, unit, as_of, evidence))
         if number % _PAUSE == 0:
             await asyncio.sleep(0)
     return found

@@ -49,7 +49,8 @@ class Wanted(msgspec.Struct, frozen=True):
 # Of a run that has not ended everything but its job could only be guessed.
 _TOLD: Final = "(x.ended_at IS NOT NULL OR EXISTS (SELECT FROM job j WHERE j.id = x.job_id))"
 _HEAD: Final = """
-r.id, r.job_id, r.ruleset, r.digest, r.period, r.as_of, r.day, r.client, r.units, r.out_of_scope,
+r.id, r.job_id, r.ruleset, r.digest, r.period, r.as_of, r.min_status, r.day, r.client, r.units,
+r.out_of_scope,
 r.outcomes, r.all_items, r.created_at, r.ended_at, coalesce(j.state, 'succeeded') AS state,
 u.key AS unit_key, u.level AS unit_level, n.code AS unit_code, n.type AS unit_type,
 n.name AS unit_name
@@ -169,6 +170,7 @@ def _head(row: asyncpg.Record, compiled: Compiled | None) -> dict[str, Any]:
         } | {"unit": row["unit_key"]},
         "period": row["period"],
         "as_of": row["as_of"],
+        "min_status": row["min_status"],
         "on": row["day"],
         "units": row["units"],
         "out_of_scope": row["out_of_scope"],

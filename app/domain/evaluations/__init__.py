@@ -48,7 +48,9 @@ class RulesetSnapshot(Base):
 class Evaluation(Territorial, Base):
     """One verdict: `unit` as it was shown, `inputs` and `verdict` as canonical bytes.
 
-    `all_items` repeats what the verdict says, to be counted. `run_id` is the evaluation run that
+    `all_items` repeats what the verdict says, to be counted. `min_status` is the least status of
+    the values that counted; `evidence` what was attached, in bytes beside those of the verdict.
+    `run_id` is the evaluation run that
     it belongs to, if it was judged in one.
     """
 
@@ -79,3 +81,5 @@ class Evaluation(Territorial, Base):
     )
     software: Mapped[str]
     run_id: Mapped[int | None] = mapped_column(ForeignKey("evaluation_run.id"))
+    min_status: Mapped[str | None] = mapped_column(String(collation="C"))
+    evidence: Mapped[bytes | None] = mapped_column(LargeBinary)

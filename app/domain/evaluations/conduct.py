@@ -13,7 +13,8 @@ import msgspec
 from app.domain import audit
 from app.domain.audit import Act
 from app.domain.evaluations import on_record
-from app.domain.evaluations.on_record import OnRecord
+from app.domain.evaluations.on_record import MinStatus, OnRecord
+from app.domain.evidence import attached
 from app.domain.previews import check_level, known_ruleset
 from app.domain.recordings import OPERATOR
 from app.domain.refusals import Complaint, Refused
@@ -23,6 +24,7 @@ from app.domain.territory import Caller, Territory, outside, place
 from app.domain.unit_periods import Entity, Meant, Unclear, resolve
 from app.rules.errors import Text
 from app.rules.evaluate import Compiled
+from app.rules.evidence import NOTHING, Attached
 from app.rules.period import Period
 from app.rules.registry import Entry, Registry
 from app.rules.stored import leaf_outcomes
@@ -44,6 +46,7 @@ class Wish(msgspec.Struct, frozen=True):
     as_of: datetime.date
     on: datetime.date | None = None
     pointer: Callable[[int], str] = lambda _: "/unit"
+    min_status: MinStatus | None = None
 
 
 class Conducted(msgspec.Struct, frozen=True):
@@ -53,6 +56,8 @@ class Conducted(msgspec.Struct, frozen=True):
     shown: Mapping[str, Any]
     inputs: Inputs
     judgement: Judgement
+    min_status: MinStatus | None = None
+    attached: Attached = NOTHING
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -87,7 +92,9 @@ async def judge(
     connection: asyncpg.Connection, entry: Entry, units: Sequence[Entity], wish: Wish
 ) -> list[Conducted]:
     """Judge units by a ruleset; raise Refused for those that its document does not speak of."""
-    record = await on_record.load(connection, [entry.compiled], units, wish.period, wish.as_of)
+    record = await on_record.load(
+        connection, [entry.compiled], units, wish.period, wish.as_of, wish.min_status
+    )
     scopes = record.scopes[entry.compiled.digest]
     complaints = [
         Complaint(wish.pointer(number), "ruleset-out-of-scope", _out_of_scope(entry, unit))
@@ -96,13 +103,30 @@ async def judge(
     ]
     if complaints:
         raise Refused(complaints)
-    return [judged(record, entry.compiled, unit, wish.as_of) for unit in units]
+    found = await evidence(connection, entry.compiled, units, wish.period)
+    return [judged(record, entry.compiled, unit, wish.as_of, found) for unit in units]
 
 
-def judged(record: OnRecord, compiled: Compiled, unit: Entity, as_of: datetime.date) -> Conducted:
+async def evidence(
+    connection: asyncpg.Connection, compiled: Compiled, units: Sequence[Entity], period: Period
+) -> Mapping[int, Attached]:
+    """Return the evidence that counts for units by a ruleset, beside their values."""
+    ids = [unit.id for unit in units]
+    return await attached.of(connection, ids, compiled.ruleset.ruleset, period.text)
+
+
+def judged(
+    record: OnRecord,
+    compiled: Compiled,
+    unit: Entity,
+    as_of: datetime.date,
+    evidence: Mapping[int, Attached],
+) -> Conducted:
     """Judge one unit by a ruleset from what was read of it."""
     inputs = record.inputs(compiled, unit, as_of)
-    return Conducted(unit, record.shown(unit), inputs, compiled.evaluate(inputs))
+    judgement = compiled.evaluate(inputs)
+    there = evidence.get(unit.id, NOTHING).compared(inputs.facts)
+    return Conducted(unit, record.shown(unit), inputs, judgement, record.min_status, there)
 
 
 async def _units(
@@ -153,13 +177,15 @@ WITH act AS (
   INSERT INTO recording (author) VALUES ($1) RETURNING id, recorded_at
 )
 INSERT INTO evaluation (recording_id, unit_id, district_id, province_id, ruleset, digest, period,
-                        outcome, leaves, unit, inputs, verdict, software, run_id)
+                        outcome, leaves, unit, inputs, verdict, software, run_id, min_status,
+                        evidence)
 SELECT act.id, w.unit_id, w.district_id, w.province_id, $2, $3, $4, w.outcome,
-       w.leaves::jsonb, w.unit, w.inputs, w.verdict, $5, $14::bigint
+       w.leaves::jsonb, w.unit, w.inputs, w.verdict, $5, $14::bigint, $15::text,
+       w.evidence
   FROM act, unnest($6::int[], $7::int[], $8::int[], $9::text[], $10::text[], $11::bytea[],
-                   $12::bytea[], $13::bytea[])
+                   $12::bytea[], $13::bytea[], $16::bytea[])
        WITH ORDINALITY w(unit_id, district_id, province_id, outcome, leaves, unit, inputs,
-                         verdict, number)
+                         verdict, evidence, number)
  ORDER BY w.number
 RETURNING id, unit_id, (SELECT recorded_at FROM act) AS recorded_at
 """
@@ -198,6 +224,8 @@ async def store(
         [canonical(one.inputs) for one in conducted],
         [canonical(one.judgement) for one in conducted],
         run,
+        conducted[0].min_status,
+        [canonical(one.attached) for one in conducted],
     )
     stored = {row["unit_id"]: row for row in rows}
     acts = [

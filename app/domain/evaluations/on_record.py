@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import asyncpg
 import msgspec
@@ -21,15 +21,18 @@ from app.domain.refusals import Complaint, Refused
 from app.domain.unit_listing import BELOW
 from app.domain.unit_lookup import found, rows_by_ids
 from app.domain.unit_periods import Entity
-from app.domain.values import ITS_VALUE, fact_of
+from app.domain.values import APPROVED, ITS_VALUE, fact_of
 from app.rules.errors import Text
 from app.rules.evaluate import Compiled
 from app.rules.facts import Recorded, still_fits
 from app.rules.indicators import Indicator
 from app.rules.period import Period, Value, choose
 from app.rules.verdict import Designation, Inputs, Member
+from app.rules.vocabulary import VALUE_NOT_APPROVED
 
 Facts = Mapping[str, Recorded]
+# The least status of values that count: "reported" lets every value count that is on record.
+MinStatus = Literal["reported", "approved"]
 _PAUSE: Final = 1_000  # values that are looked at before others have their turn
 _SHOWN: Final = ("unit", "code", "level", "type", "name", "path", "valid_from", "valid_to", "exact")
 _VALUES: Final = f"""
@@ -53,6 +56,8 @@ SELECT o.id AS above, u.id, u.key, u.level, v.type
 class OnRecord(msgspec.Struct, frozen=True):
     """Everything on record that rulesets read of units in a period.
 
+    Values of a lesser status than `min_status` are shown and do not count.
+
     `scopes` go by the digest of the ruleset: two may have one id, a candidate and what it amends.
     """
 
@@ -61,6 +66,7 @@ class OnRecord(msgspec.Struct, frozen=True):
     facts: Mapping[int, Facts]
     members: Mapping[int, Sequence[asyncpg.Record]]
     scopes: Mapping[str, Mapping[int, str | None]]
+    min_status: MinStatus | None = None
 
     def shown(self, unit: Entity) -> dict[str, Any]:
         """Return the unit as a verdict shows it, with the register facts it was judged by."""
@@ -93,7 +99,14 @@ class OnRecord(msgspec.Struct, frozen=True):
 
     def _facts(self, unit: int, codes: Iterable[str]) -> dict[str, Recorded]:
         known = self.facts.get(unit, {})
-        return {code: known[code] for code in sorted(codes) if code in known}
+        return {code: self._weighed(known[code]) for code in sorted(codes) if code in known}
+
+    def _weighed(self, one: Recorded) -> Recorded:
+        """Return a value as it counts: one that is not approved does not where that is asked."""
+        lesser = self.min_status == APPROVED and one.status != APPROVED
+        if not lesser or one.discounted:
+            return one
+        return msgspec.structs.replace(one, discounted=VALUE_NOT_APPROVED)
 
     def _members(self, compiled: Compiled, unit: Entity) -> tuple[Member, ...]:
         return tuple(
@@ -111,6 +124,7 @@ async def load(
     units: Sequence[Entity],
     period: Period,
     as_of: datetime.date,
+    min_status: MinStatus | None = None,
 ) -> OnRecord:
     """Read what the rulesets need of the units; the number of statements does not grow with them.
 
@@ -132,7 +146,7 @@ async def load(
     if below:
         facts = facts | await values(connection, sorted(below), theirs, catalogue, period)
     scopes = {one.digest: await scope.of(connection, one.ruleset.scope, ids) for one in rulesets}
-    return OnRecord(period, shown, facts, members, scopes)
+    return OnRecord(period, shown, facts, members, scopes, min_status)
 
 
 async def values(

@@ -16,8 +16,21 @@ from app.domain.ruleset_snapshots import Snapshots, Version
 from app.domain.ruleset_snapshots import damaged as ruleset_damaged
 from app.domain.territory import Sight, Territory
 from app.rules.errors import Text
-from app.rules.stored import read_judgement
-from app.rules.verdict import Judgement
+from app.rules.facts import Recorded
+from app.rules.stored import read_inputs, read_judgement
+from app.rules.verdict import Inputs, Judgement
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """A value that a verdict rests on and that counts no more: what became of it, and when."""
+
+    indicator: str
+    unit: str
+    period: str
+    value_id: int
+    status: str
+    followed_by: int | None
+    at: datetime.datetime
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -58,7 +71,7 @@ _SOURCE: Final = """
 """
 _COLUMNS: Final = """
 e.id, e.unit_id, e.ruleset, e.digest, e.period, e.unit, e.leaves, e.verdict, e.software,
-e.run_id, r.recorded_at, r.author
+e.run_id, e.min_status, e.evidence, r.recorded_at, r.author
 """
 
 
@@ -79,6 +92,39 @@ async def get(
         )
         raise Absent(Complaint("/id", "evaluation-not-found", message))
     return row
+
+
+_FOLLOWED: Final = """
+SELECT v.indicator, u.key AS unit, v.period, v.id AS value_id, e.status, a.recorded_at AS at,
+       (SELECT n.id FROM value n
+         WHERE (n.unit_id, n.indicator, n.period) = (v.unit_id, v.indicator, v.period)
+           AND n.id > v.id ORDER BY n.id LIMIT 1) AS followed_by
+  FROM value v JOIN unit u ON u.id = v.unit_id
+ CROSS JOIN LATERAL (SELECT * FROM value_event WHERE value_id = v.id
+                        AND status IN ('superseded', 'retracted')
+                      ORDER BY id DESC LIMIT 1) e
+  JOIN recording a ON a.id = e.recording_id
+ WHERE v.id = ANY($1::bigint[]) ORDER BY v.id
+"""
+
+
+async def followed(connection: asyncpg.Connection, row: asyncpg.Record) -> tuple[Followed, ...]:
+    """Return the values that a verdict rests on and that were followed or retracted since.
+
+    `row` has the inputs too. Values that the caller does not see are not named.
+    """
+    with undamaged(row["id"]):
+        ids = list(_values_of(read_inputs(row["inputs"])))
+    return tuple(Followed(**one) for one in await connection.fetch(_FOLLOWED, ids))
+
+
+def _values_of(inputs: Inputs) -> Iterator[int]:
+    for facts in (inputs.facts, *(one.facts for one in inputs.members or ())):
+        for one in facts.values():
+            if isinstance(one, Recorded) and one.value_id is not None:
+                if type(one.value_id) is not int or not 0 < one.value_id < 2**63:
+                    raise ValueError("this is no number of a value")
+                yield one.value_id
 
 
 async def page(
@@ -137,7 +183,7 @@ def undamaged(id_: int) -> Iterator[None]:
     """
     try:
         yield
-    except (msgspec.DecodeError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (msgspec.MsgspecError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise damaged(id_) from error
 
 

@@ -71,7 +71,7 @@ def recorded_of_communes(registry: Registry) -> list[str]:
     return sorted(
         code
         for code, one in registry.indicators.items()
-        if one.validity is not None and _LEVEL in {*one.levels, *registry.levels_read(code)}
+        if one.validity is not None and _LEVEL in registry.levels_recorded(code)
     )
 
 

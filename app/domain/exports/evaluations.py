@@ -49,6 +49,9 @@ COLUMNS: Final = (
     Column("by", "Máy khách"),
     Column("software", "Phần mềm"),
     Column("run", "Lượt đánh giá"),
+    Column("min_status", "Trạng thái số liệu tối thiểu"),
+    Column("evidence_complete", "Đủ minh chứng"),
+    Column("evidence_submission", "Hồ sơ minh chứng"),
     Column("damaged", "Hỏng dữ liệu"),
 )
 _COUNTED: Final = (MET, NOT_MET, UNDETERMINED, NOT_APPLICABLE, NO_CRITERION)
@@ -154,8 +157,12 @@ def _row(shown: Mapping[str, Any]) -> Row:
         shown["outcome"], shown["basis"], shown["all_items"],
         *(shown["counts"][outcome] for outcome in _COUNTED),
         "|".join(shown["reasons"]), shown["created_at"], shown["by"], shown["software"],
-        shown["run"], None,
+        shown["run"], shown["min_status"], _WRITTEN[shown["evidence_complete"]],
+        (shown["evidence_submission"] or {}).get("id"), None,
     )  # fmt: skip
+
+
+_WRITTEN: Final = {True: "true", False: "false", None: None}
 
 
 def _damaged(row: asyncpg.Record, damaged: Mapping[str, Any]) -> Row:
@@ -164,6 +171,6 @@ def _damaged(row: asyncpg.Record, damaged: Mapping[str, Any]) -> Row:
         "id": row["id"], "ruleset": row["ruleset"], "digest": row["digest"],
         "period": row["period"], "created_at": instant(row["recorded_at"]),
         "by": row["author"], "software": row["software"], "run": row["run_id"],
-        "damaged": damaged["code"],
+        "min_status": row["min_status"], "damaged": damaged["code"],
     }  # fmt: skip
     return [known.get(column.name) for column in COLUMNS]

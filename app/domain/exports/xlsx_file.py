@@ -9,6 +9,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -41,7 +42,8 @@ class XlsxFile:
         self.size = 0
         self._headings = headings
         self._thread = ThreadPoolExecutor(1, "xlsx")
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._opened = ExitStack()
+        self._path: Path  # known once it has begun
         self._book: Any = None
         self._sheet: Any = None
         self._row = 0
@@ -72,14 +74,10 @@ class XlsxFile:
     async def _do(self, work: Callable[[], Done]) -> Done:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    @property
-    def _path(self) -> Path:
-        assert self._folder is not None, "it has begun"  # noqa: S101 - narrows for the checker
-        return Path(self._folder.name) / "export.xlsx"
-
     def _open(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="ntm-export-")
-        options = {**_OPTIONS, "tmpdir": self._folder.name}
+        folder = self._opened.enter_context(tempfile.TemporaryDirectory(prefix="ntm-export-"))
+        self._path = Path(folder) / "export.xlsx"
+        options = {**_OPTIONS, "tmpdir": folder}
         self._book = xlsxwriter.Workbook(str(self._path), options)
         self._sheet = self._book.add_worksheet(_SHEET)
         self._sheet.freeze_panes(1, 0)
@@ -105,5 +103,4 @@ class XlsxFile:
         if self._book is not None:
             for sheet in self._book.worksheets():
                 sheet.row_data_fh.close()  # the rows so far; the workbook was never made whole
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._opened.close()

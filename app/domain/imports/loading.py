@@ -23,6 +23,7 @@ from app.domain.reading.frames import Cells
 from app.domain.recordings import OPERATOR
 from app.domain.territory import Caller, place
 from app.domain.unit_periods import Entity, Unclear
+from app.domain.values import freezing
 from app.rules.errors import Text
 from app.rules.period import Period
 
@@ -39,13 +40,15 @@ class Target(msgspec.Struct, frozen=True):
 class Compared(msgspec.Struct, frozen=True):
     """What becomes of a frame of cells; `left` are those that differ from what is on record.
 
-    Those are only listed where they are left alone; numbers are places in the frame.
+    Those are only listed where they are left alone; `held` are those that nothing may follow now,
+    for a submission of evidence contains them. Numbers are places in the frame.
     """
 
     created: int
     superseded: int
     unchanged: int
     left: Sequence[int]
+    held: Sequence[int]
 
 
 # $1 tells whether what is on record is followed by what differs from it. `known` tells that there
@@ -59,14 +62,15 @@ WITH given AS (
                          period_last, truth, counted, numerator, denominator, percent, codes,
                          source, measured_on, note, number)
 ), compared AS MATERIALIZED (
-  SELECT g.*, on_record.known, on_record.same
+  SELECT g.*, on_record.known, on_record.same, on_record.frozen AND NOT on_record.same AS held
     FROM given g LEFT JOIN LATERAL (
-      SELECT true AS known, CASE WHEN c.status = 'reported' THEN
+      SELECT true AS known, CASE WHEN c.status <> 'retracted' THEN
              (v.truth, v.counted, v.numerator, v.denominator, v.percent, v.source, v.measured_on,
               v.note) IS NOT DISTINCT FROM
              (g.truth, g.counted, g.numerator, g.denominator, g.percent, g.source, g.measured_on,
               g.note)
-             AND v.codes::text[] IS NOT DISTINCT FROM string_to_array(g.codes, '|') END AS same
+             AND v.codes::text[] IS NOT DISTINCT FROM string_to_array(g.codes, '|') END AS same,
+             cardinality(c.frozen_by) > 0 AS frozen
         FROM (SELECT * FROM current_value o
                WHERE (o.unit_id, o.indicator, o.period) = (g.unit_id, g.indicator, g.period)
                LIMIT 1) c
@@ -76,12 +80,15 @@ WITH given AS (
 """
 _COUNTED: Final = """
 (SELECT count(*) FROM compared WHERE same) AS unchanged,
-(SELECT array_agg(number::int - 1 ORDER BY number) FROM compared WHERE NOT same AND NOT $1) AS left
+(SELECT array_agg(number::int - 1 ORDER BY number) FROM compared WHERE NOT same AND NOT $1) AS left,
+(SELECT array_agg(number::int - 1 ORDER BY number) FROM compared WHERE held AND $1) AS held
 """
+# What differs from what is on record and follows it: unless it is frozen while it is checked.
+_FOLLOWING: Final = "NOT same AND $1 AND NOT held"
 _COMPARE: Final = f"""
 {_COMPARED}
-SELECT (SELECT count(*) FROM compared WHERE same IS NULL OR NOT same AND $1) AS created,
-       (SELECT count(*) FROM compared WHERE NOT same AND $1) AS superseded, {_COUNTED}
+SELECT (SELECT count(*) FROM compared WHERE same IS NULL OR {_FOLLOWING}) AS created,
+       (SELECT count(*) FROM compared WHERE {_FOLLOWING}) AS superseded, {_COUNTED}
 """
 _STORE: Final = """
   INSERT INTO value (recording_id, unit_id, district_id, province_id, indicator, period,
@@ -108,12 +115,12 @@ _LOAD: Final = f"""
 {_COMPARED}
 , fresh AS ({_STORE.format("known IS NULL")}),
 made AS ({_CURRENT.format("fresh")}),
-later AS ({_STORE.format("known AND (same IS NULL OR NOT same AND $1)")}),
+later AS ({_STORE.format(f"known AND (same IS NULL OR {_FOLLOWING})")}),
 changed AS (
   {_CURRENT.format("later")}
   ON CONFLICT (unit_id, indicator, period) DO UPDATE
      SET value_id = EXCLUDED.value_id, status = EXCLUDED.status,
-         followed_id = CASE WHEN c.status = 'reported' THEN c.value_id END,
+         followed_id = CASE WHEN c.status <> 'retracted' THEN c.value_id END,
          district_id = EXCLUDED.district_id, province_id = EXCLUDED.province_id
    WHERE c.value_id < EXCLUDED.value_id
   RETURNING followed_id, unit_id, district_id, province_id
@@ -175,6 +182,10 @@ class Loader:
             row = await self._asked(_LOAD, cells, self._recording)
         except asyncpg.UniqueViolationError as error:
             raise DatabaseFailed("query-timeout", _RACED, gave_way=True) from error
+        except asyncpg.PostgresError as error:
+            if error.sqlstate != freezing.FROZEN:
+                raise
+            raise DatabaseFailed("query-timeout", _RACED, gave_way=True) from error
         if row["overtaken"] or (row["superseded"] and not self._follow):
             raise DatabaseFailed("query-timeout", _RACED, gave_way=True)
         self._loaded.update(row["units"] or ())
@@ -201,15 +212,15 @@ class Loader:
         self._loaded.clear()
 
     async def _asked(self, statement: str, cells: Cells, *more: Any) -> asyncpg.Record:
-        row = await self._connection.fetchrow(
+        (row,) = await self._connection.fetch(
             statement, self._follow, *_columns(cells, self._codes, self._targets), *more
         )
-        assert row is not None  # noqa: S101 - counts are always answered
         return row
 
 
 def _compared(row: asyncpg.Record | Mapping[str, Any]) -> Compared:
-    return Compared(row["created"], row["superseded"], row["unchanged"], row["left"] or ())
+    counted = row["created"], row["superseded"], row["unchanged"]
+    return Compared(*counted, row["left"] or (), row["held"] or ())
 
 
 def _columns(

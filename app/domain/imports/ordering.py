@@ -62,11 +62,8 @@ def level(name: str) -> int:
 
 def _measured(registry: Registry) -> dict[str, tuple[str, ...]]:
     """Return for each level of units the indicators that may be recorded there."""
-    indicators = registry.indicators.values()
-    read = {one.code: registry.levels_read(one.code) for one in indicators}
+    levels = {code: registry.levels_recorded(code) for code in registry.indicators}
     return {
-        level: tuple(
-            one.code for one in indicators if level in one.levels or level in read[one.code]
-        )
+        level: tuple(code for code, recorded in levels.items() if level in recorded)
         for level in _LEVELS
     }

@@ -7,7 +7,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from typing import IO, Any, Final
 
@@ -159,12 +159,10 @@ async def keep(connection: asyncpg.Connection, id_: int, upload: Upload) -> None
 @contextmanager
 def spool() -> Iterator[IO[bytes]]:
     """Yield a file for an upload, without a name: it ends with the block, or with this process."""
-    with of_files():
-        file = tempfile.TemporaryFile(prefix="ntm-upload-")  # noqa: SIM115 - it is closed below
-    try:
+    with ExitStack() as opened:
+        with of_files():
+            file = opened.enter_context(tempfile.TemporaryFile(prefix="ntm-upload-"))
         yield file
-    finally:
-        file.close()
 
 
 async def write_out(connection: asyncpg.Connection, stored: Stored, file: IO[bytes]) -> Upload:

@@ -27,7 +27,7 @@ from app.domain.reading.frames import (
     Table,
     Unplaced,
 )
-from app.domain.reading.limited import Reading
+from app.domain.reading.limited import Reading, ReadingFailed
 from app.domain.territory import EVERYWHERE
 from app.domain.unit_periods import Unclear
 from app.rules.errors import Text
@@ -147,22 +147,28 @@ class Taking:
 
     async def _leave(self, frame: Rows, compared: Compared) -> None:
         """Count values that differ from what is on record and are left alone, or reject them."""
+        for one in compared.held:
+            await self._reject_differing(frame, one, "value-frozen", _FROZEN)
         if self._task.wanted.on_conflict == "skip":
             self.found.skipped += len(compared.left)
             return
-        cells = frame.cells
         for one in compared.left:
-            table = self.tables[cells.sheet[one]]
-            code = self._codes[cells.indicator[one]]
-            where = Where(table.sheet, cells.row[one], _heading(table, code))
-            target = self._targets[cells.place[one]]
-            sample = f"{target.unit.named}, {target.period.text}, {code}" \
-                if isinstance(target, Target) else None  # fmt: skip
-            await self._reject("conflict-on-record", _ON_RECORD, where, 1, sample, plain=True)
+            await self._reject_differing(frame, one, "conflict-on-record", _ON_RECORD)
+
+    async def _reject_differing(self, frame: Rows, one: int, code: str, why: Text) -> None:
+        """Reject a value that differs from what is on record."""
+        cells = frame.cells
+        table, indicator = self.tables[cells.sheet[one]], self._codes[cells.indicator[one]]
+        where = Where(table.sheet, cells.row[one], _heading(table, indicator))
+        target = self._targets[cells.place[one]]
+        sample = f"{target.unit.named}, {target.period.text}, {indicator}" \
+            if isinstance(target, Target) else None  # fmt: skip
+        await self._reject(code, why, where, 1, sample, plain=True)
 
     async def _unplaced(self, frame: Unplaced) -> None:
         found = self._targets[frame.place]
-        assert isinstance(found, Unclear)  # noqa: S101 - the reading process was told so
+        if not isinstance(found, Unclear):
+            raise ReadingFailed("a place was told as unclear that is clear")
         place = self._places[frame.place]
         written = place.code or place.name or place.district or place.province
         sample = found.sample if isinstance(found, Doubtful) else written
@@ -259,6 +265,13 @@ def _heading(table: Table, code: str) -> str | None:
 _RESTORED: Final = Text(
     "mã đơn vị thiếu số 0 ở đầu và đã được thêm lại; hãy để cột mã ở dạng văn bản",
     "codes of units lacked zeros in front, which were put back; keep the column of codes as text",
+)
+_FROZEN: Final = Text(
+    "số liệu này nằm trong một hồ sơ minh chứng đang được kiểm tra nên chưa thay được; hãy chờ "
+    "quyết định hoặc rút hồ sơ (xem /v1/evidence-submissions), hay bỏ dòng này",
+    "a submission of evidence that is being checked contains this value, so that nothing follows "
+    "it now; wait for the decision or withdraw it (see /v1/evidence-submissions), or leave the "
+    "row out",
 )
 _ON_RECORD: Final = Text(
     "đã có số liệu khác trong hồ sơ cho đơn vị, kỳ và chỉ số này; hãy sửa dòng, hoặc gửi lại với "

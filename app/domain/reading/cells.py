@@ -69,18 +69,16 @@ class Given(msgspec.Struct, frozen=True, eq=False):
 
 Cell = str | bool | Number | Day | Odd | Given | None
 Row = list[Cell]
+Share = tuple[int, bool]  # told apart by the indicator, and whether the heading says (%)
 
 
 class Style(msgspec.Struct, frozen=True):
-    """How a file writes: its locale and how that is known, and what a bare share means.
-
-    Shares are told apart by their indicator and whether their heading says (%).
-    """
+    """How a file writes: its locale and how that is known, and what a bare share means."""
 
     locale: str = VIETNAMESE
     known: str = ASSUMED
-    scales: dict[tuple[int, bool], str] = {}
-    camps: dict[tuple[int, bool], tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    scales: dict[Share, str] = {}
+    camps: dict[Share, tuple[tuple[int, ...], tuple[int, ...]]] = {}
 
 
 class Complaint(msgspec.Struct, frozen=True):

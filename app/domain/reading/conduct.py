@@ -10,14 +10,13 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final
 
-from app.domain.reading import originals
+from app.domain.reading import originals, plain
 from app.domain.reading.causes import Unreadable, note
 from app.domain.reading.cells import Row, Style, is_blank
 from app.domain.reading.channel import Channel
 from app.domain.reading.duplicates import Duplicates
-from app.domain.reading.evidence import Evidence
 from app.domain.reading.facts import FactReader
-from app.domain.reading.frames import PLACES_TOGETHER, End, Fault, Note, Table
+from app.domain.reading.frames import PLACES_TOGETHER, End, Fault, Note, Order, Table
 from app.domain.reading.headings import Headings
 from app.domain.reading.limits import MOST_CELLS, MOST_ROWS
 from app.domain.reading.long import LongTable
@@ -26,8 +25,9 @@ from app.domain.reading.numbers import LOCALES
 from app.domain.reading.origins import OriginReader
 from app.domain.reading.places import PlaceBook, PlaceReader
 from app.domain.reading.plan import LONG
-from app.domain.reading.rowwise import letters
-from app.domain.reading.tables import Opened, Tables, open_tables
+from app.domain.reading.proofs import Proofs
+from app.domain.reading.rowwise import Readers, letters
+from app.domain.reading.tables import Opened, Tables, open_tables, reopened
 from app.domain.reading.telling import Listener, Teller
 from app.domain.reading.wide import WideTable
 
@@ -43,12 +43,7 @@ def conduct(fd: int, incoming: BinaryIO, outgoing: BinaryIO) -> None:
         order = channel.order()
         if order.locale not in (None, *LOCALES):
             raise Unreadable("invalid-option", option="locale", vi="vi, en", en="vi, en")
-        headings = Headings(order.catalogue)
-        tables = open_tables(fd, order, headings, lambda: channel.alive(0))
-        if order.only_rows is not None:
-            originals.tell(channel, tables, order.only_rows)
-        else:
-            end = _Reading(channel, tables, headings).end()
+        end = _conducted(channel, fd, order)
     except Unreadable as wrong:
         for fault in wrong.faults:
             channel.send(fault)
@@ -59,6 +54,18 @@ def conduct(fd: int, incoming: BinaryIO, outgoing: BinaryIO) -> None:
     channel.flush()
 
 
+def _conducted(channel: Channel, fd: int, order: Order) -> End:
+    """Read the file in the way that is ordered; return how much it was."""
+    if order.plain is not None:
+        return plain.tell(channel, lambda: reopened(fd), order.media, order.plain)
+    headings = Headings(order.catalogue)
+    tables = open_tables(fd, order, headings, lambda: channel.alive(0))
+    if order.only_rows is None:
+        return _Reading(channel, tables, headings).end()
+    originals.tell(channel, tables, order.only_rows)
+    return End(0, 0)
+
+
 class _Reading:
     """The passes over the tables of a file."""
 
@@ -66,11 +73,11 @@ class _Reading:
         self._channel, self._order = channel, tables.order
         self._opened, self._skipped = tables.tables, tables.skipped
         self._book = PlaceBook()
-        places, origins = PlaceReader(self._order, self._book), OriginReader(self._order)
+        readers = Readers(PlaceReader(self._order, self._book), OriginReader(self._order), headings)
         self._tables: list[Read] = [
-            LongTable(one.plan, one.sheet, places, origins, self._order.catalogue, headings)
+            LongTable(one.plan, one.sheet, readers, self._order.catalogue)
             if one.plan.form == LONG
-            else WideTable(one.plan, one.sheet, places, origins, headings)
+            else WideTable(one.plan, one.sheet, readers)
             for one in self._opened
         ]
         self._merging = [
@@ -98,8 +105,8 @@ class _Reading:
             self._pass(facts, teller)
         except Unreadable as wrong:  # more is wrong than can be told: what was read is told
             stopped = wrong.faults
-        if not teller.rows:
-            stopped = stopped or Unreadable("empty-file").faults
+        if not teller.rows and not stopped:
+            stopped = Unreadable("empty-file").faults
         teller.end()
         for fault in stopped:
             self._channel.send(fault)
@@ -107,7 +114,7 @@ class _Reading:
 
     def _survey(self) -> tuple[Style, list[int]]:
         """Make the first pass; return how the file writes, and how many rows the tables have."""
-        evidence = Evidence(self._order.catalogue, self._order.locale)
+        proofs = Proofs(self._order.catalogue, self._order.locale)
         about, cells = [], 0
         for number, table in enumerate(self._tables):
             rows = 0
@@ -117,14 +124,14 @@ class _Reading:
                     self._channel.alive(rows)
                     if rows > MOST_ROWS:
                         raise Unreadable("too-many-rows", most=MOST_ROWS)
-                table.survey(row, said, evidence, self._duplicates)
+                table.survey(row, said, proofs, self._duplicates)
             cells += rows * max(len(table.plan.targets), 1)
             about.append(rows)
             if sum(about) > MOST_ROWS:
                 raise Unreadable("too-many-rows", most=MOST_ROWS)
             if cells > MOST_CELLS:
                 raise Unreadable("too-many-cells", most=MOST_CELLS)
-        return evidence.style(), about
+        return proofs.style(), about
 
     def _rows(self, number: int) -> Iterator[tuple[int, Row]]:
         """Return the rows of a table below its header; those of sheets get the width of it."""

@@ -135,7 +135,7 @@ def workbook(file: BinaryIO) -> zipfile.ZipFile:
     except DAMAGE as error:
         raise Unreadable("damaged-file") from error
     file.seek(0, io.SEEK_END)
-    _check(opened.infolist(), file.tell())
+    check_size(opened.infolist(), file.tell())
     names = set(opened.namelist())
     for name, vi, en in _OTHER_ZIPS:
         if name in names:
@@ -148,7 +148,7 @@ def workbook(file: BinaryIO) -> zipfile.ZipFile:
     return opened
 
 
-def _check(entries: list[zipfile.ZipInfo], size: int) -> None:
+def check_size(entries: list[zipfile.ZipInfo], size: int) -> None:
     """Raise Unreadable where a zip has too much in it, more than once, or behind a password."""
     total = sum(one.file_size for one in entries)
     packed = sum(one.compress_size for one in entries)

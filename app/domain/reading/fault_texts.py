@@ -55,6 +55,10 @@ FAULTS: Final[Mapping[str, Text]] = {
         "tệp là một mảng hoặc một văn bản JSON; hãy gửi mỗi dòng một đối tượng JSON",
         "the file is one JSON array or text; send one JSON object a line",
     ),
+    "several-sheets": Text(
+        "tệp có nhiều trang tính có nội dung (kể cả trang ẩn); hãy gửi tệp chỉ có một trang tính",
+        "the workbook has several sheets with content (hidden ones included); send one sheet",
+    ),
     "empty-file": Text(
         "tệp trống; hãy gửi tệp có số liệu", "the file is empty; send one with values"
     ),

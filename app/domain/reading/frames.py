@@ -59,7 +59,8 @@ class Order(msgspec.Struct, frozen=True, tag_field="t", tag="order"):
 
     `media` is one of container.MEDIA. `measured` has for each level of units the codes that may be
     recorded there; its order is that of `level_index` in `Resolved`. With `only_rows` (sheet and
-    row) nothing is read but the cells of those rows, for the file of what was rejected.
+    row) nothing is read but the cells of those rows, for the file of what was rejected. With
+    `plain` (headings) the rows are told as they are: they hold no values.
     """
 
     catalogue: tuple[Measure, ...]
@@ -74,6 +75,7 @@ class Order(msgspec.Struct, frozen=True, tag_field="t", tag="order"):
     source: str | None = None
     measured_on: str | None = None
     only_rows: tuple[tuple[str | None, int], ...] | None = None
+    plain: tuple[str, ...] | None = None
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -215,6 +217,12 @@ class Originals(msgspec.Struct, frozen=True, tag_field="t", tag="originals"):
     rows: list[tuple[str | None, int, list[str]]]
 
 
+class Plain(msgspec.Struct, frozen=True, tag_field="t", tag="plain"):
+    """Rows as they are: number and cells, null for a cell that cannot be read."""
+
+    rows: list[tuple[int, list[str | None]]]
+
+
 class Alive(msgspec.Struct, frozen=True, tag_field="t", tag="alive"):
     """So many rows were looked at."""
 
@@ -229,7 +237,7 @@ class End(msgspec.Struct, frozen=True, tag_field="t", tag="end"):
 
 
 Told = (
-    Table | Places | Rows | Bad | Unplaced | Note | Fault | Originals | Alive | End
+    Table | Places | Rows | Bad | Unplaced | Note | Fault | Originals | Plain | Alive | End
 )  # fmt: skip
 _encoder: Final = msgspec.msgpack.Encoder()
 _LENGTH: Final = 4

@@ -91,7 +91,7 @@ UNKNOWN: Final = Meaning()
 
 
 # How a meaning is called in messages.
-_SHOWN: Final[Mapping[str, str]] = {
+_CALLED: Final[Mapping[str, str]] = {
     "unit": "Mã đơn vị", "name": "Tên đơn vị", "district_code": "Mã huyện", "district": "Huyện",
     "province_code": "Mã tỉnh", "province": "Tỉnh", "level": "Cấp", "on": "Tại ngày",
     "period": "Kỳ", "indicator": "Chỉ số", "indicator_name": "Tên chỉ số", "value": "Giá trị",
@@ -100,9 +100,9 @@ _SHOWN: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-def shown(meaning: str) -> str:
+def called(meaning: str) -> str:
     """Return how a word of the long form, or a part of an indicator, is called in messages."""
-    return _SHOWN.get(meaning, meaning)
+    return _CALLED.get(meaning, meaning)
 
 
 def _key(text: str) -> str:
@@ -164,7 +164,7 @@ class Headings:
 
     def near(self, heading: str) -> str | None:
         """Return what was probably meant by a heading that means nothing."""
-        known = {key: shown(meaning) for key, meaning in _BY_KEY.items() if meaning != IGNORED}
+        known = {key: called(meaning) for key, meaning in _BY_KEY.items() if meaning != IGNORED}
         known = self._shown | known
         found = difflib.get_close_matches(_key(heading), known, 1, cutoff=0.75)
         return known[found[0]] if found else None

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import IO, Final
+from typing import IO, Final, TypeVar
 
 import msgspec
 
@@ -31,6 +31,7 @@ _OWN_DOING: Final = frozenset({-signal.SIGXCPU, -signal.SIGSEGV, -signal.SIGABRT
 _BUG: Final = 70  # how the process ends where it is wrong itself
 _WORDS: Final = 2_000  # bytes of what the process says of its own faults
 _BUFFER: Final = 2**18
+Pipe = TypeVar("Pipe", asyncio.StreamReader, asyncio.StreamWriter)
 _decoder: Final[msgspec.msgpack.Decoder[Told]] = msgspec.msgpack.Decoder(Told)
 _log: Final = logging.getLogger("ntm.reading")
 
@@ -79,11 +80,8 @@ class Reading:
 
     async def answer(self, places: Resolved) -> None:
         """Answer the last `Places`."""
-        assert self._process.stdin is not None  # noqa: S101 - it was opened as a pipe
         self._asked.clear()
-        with suppress(ConnectionError):  # why it is gone, the next frame tells
-            self._process.stdin.write(frames.packed(places))
-            await self._process.stdin.drain()
+        await _send(self._process, frames.packed(places))  # if it is gone, the next frame tells why
 
     async def _next(self) -> Told | None:
         """Return the next frame; None where none comes, or none that is one."""
@@ -101,11 +99,11 @@ class Reading:
 
     async def _one(self) -> Told | None:
         """Read a frame; what was read of it is kept where the reading is interrupted."""
-        assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe
+        told = _pipe(self._process.stdout)
         try:
             if self._length is None:
-                self._length = frames.length(await self._process.stdout.readexactly(4))
-            content = await self._process.stdout.readexactly(self._length)
+                self._length = frames.length(await told.readexactly(4))
+            content = await told.readexactly(self._length)
             self._length = None
             return _decoder.decode(content)
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
@@ -172,20 +170,31 @@ async def reading(file: IO[bytes], order: Order, *, blames: bool = False) -> Asy
         )
     words = asyncio.create_task(_listen(process))
     try:
-        assert process.stdin is not None  # noqa: S101 - it was opened as a pipe
-        with suppress(ConnectionError):
-            process.stdin.write(frames.packed(order))
-            await process.stdin.drain()
+        await _send(process, frames.packed(order))
         yield Reading(process, blames=blames)
     finally:
         await asyncio.shield(_end(process, words))
 
 
+def _pipe(stream: Pipe | None) -> Pipe:
+    """Return a stream of the process, all of which were opened as pipes."""
+    if stream is None:
+        raise ReadingFailed("the reading process has no pipe")
+    return stream
+
+
+async def _send(process: asyncio.subprocess.Process, content: bytes) -> None:
+    """Send a frame, if the process is still there to take it."""
+    pipe = _pipe(process.stdin)
+    with suppress(ConnectionError):
+        pipe.write(content)
+        await pipe.drain()
+
+
 async def _listen(process: asyncio.subprocess.Process) -> None:
     """Put into the log what the process says of its own faults, no more than a little."""
-    assert process.stderr is not None  # noqa: S101 - it was opened as a pipe
-    said = b""
-    while block := await process.stderr.read(_WORDS):
+    words, said = _pipe(process.stderr), b""
+    while block := await words.read(_WORDS):
         said = (said + block)[:_WORDS]
     if said:
         _log.error("the reading process failed: %s", said.decode("ascii", "replace").strip())
@@ -193,12 +202,10 @@ async def _listen(process: asyncio.subprocess.Process) -> None:
 
 async def _end(process: asyncio.subprocess.Process, words: asyncio.Task[None]) -> None:
     """End the process and take what is left in its pipes, so that nothing stays open."""
-    assert process.stdin is not None  # noqa: S101 - they were opened as pipes
-    assert process.stdout is not None  # noqa: S101
     with suppress(ProcessLookupError):
         process.kill()
-    process.stdin.close()
-    while await process.stdout.read(_BUFFER):
+    _pipe(process.stdin).close()
+    while await _pipe(process.stdout).read(_BUFFER):
         pass
     await process.wait()
     await words

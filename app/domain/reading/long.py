@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from app.domain.reading.cells import Cell, Complaint, Odd, Row, Said, is_blank, text_of
+from app.domain.reading.cells import Cell, Complaint, Odd, Row, is_blank, text_of
 from app.domain.reading.duplicates import Duplicates
-from app.domain.reading.evidence import Evidence
 from app.domain.reading.facts import FactReader
 from app.domain.reading.frames import Measure
-from app.domain.reading.headings import Headings
-from app.domain.reading.origins import OriginReader
-from app.domain.reading.places import PlaceReader, complaint
+from app.domain.reading.places import complaint
 from app.domain.reading.plan import FACT, Plan
-from app.domain.reading.rowwise import LOST, REMEMBERED, Key, Rowwise, getter
+from app.domain.reading.proofs import Proofs
+from app.domain.reading.rowwise import LOST, Key, Readers, Rowwise, getter, remember, value_of
 from app.domain.reading.telling import Listener, Value
 
 _VALUES: Final = ("value", "numerator", "denominator")
@@ -25,15 +23,9 @@ class LongTable(Rowwise):
     """Reads the rows of one table of the long form."""
 
     def __init__(
-        self,
-        plan: Plan,
-        name: str | None,
-        places: PlaceReader,
-        origins: OriginReader,
-        catalogue: Sequence[Measure],
-        headings: Headings,
+        self, plan: Plan, name: str | None, readers: Readers, catalogue: Sequence[Measure]
     ) -> None:
-        super().__init__(plan, name, places, origins, headings)
+        super().__init__(plan, name, readers)
         self._catalogue = catalogue
         self._fact_words = [word for word in FACT if word in plan.words]
         self._fact_of = getter([plan.words[word] for word in self._fact_words])
@@ -45,18 +37,16 @@ class LongTable(Rowwise):
             word: plan.heading(word if word in plan.words else value) for word in FACT
         }
 
-    def survey(self, row: int, cells: Row, evidence: Evidence, duplicates: Duplicates) -> None:
+    def survey(self, row: int, cells: Row, proofs: Proofs, duplicates: Duplicates) -> None:
         """Look at a row for what it proves; its place gets its number."""
         if len(cells) != self.width:
             return
         key = self.place_of(cells)
-        place = self.places.get(key)
-        if place is None:
-            place = self.place(key)
+        place = self.place(key)
         fact = self._fact_of(cells)
         bit = self._bits.get(fact)
         if bit is None:
-            bit = self._look(row, fact, evidence)
+            bit = self._look(row, fact, proofs)
         if place.__class__ is int:
             self.check_header(row, key, cells)
             if bit and place >= 0:
@@ -65,19 +55,18 @@ class LongTable(Rowwise):
             if self.plan.unnamed:
                 self.check_unnamed(row, cells)
 
-    def _look(self, row: int, fact: Key, evidence: Evidence) -> int:
+    def _look(self, row: int, fact: Key, proofs: Proofs) -> int:
         """Return the indicator of a row as a bit; 0 where there is none, or no value."""
         cells = dict(zip(self._fact_words, fact, strict=True))
         index = self._indicator(cells.get("indicator"))
         bit = 0
         if isinstance(index, int):
-            evidence.look(row, index, cells.get("value"))
+            proofs.look(row, index, cells.get("value"))
             if self._catalogue[index].kind == "ratio":
-                evidence.look_at_count(cells.get("numerator"))
-                evidence.look_at_count(cells.get("denominator"))
+                proofs.look_at_count(cells.get("numerator"))
+                proofs.look_at_count(cells.get("denominator"))
             bit = 0 if all(is_blank(cells.get(word)) for word in _VALUES) else 1 << index
-        self._remember(self._bits, fact, bit)
-        return bit
+        return remember(self._bits, fact, bit)
 
     def tell(self, row: int, cells: Row, facts: FactReader, listener: Listener) -> None:
         """Tell what a row says, or all that is wrong with it."""
@@ -85,18 +74,12 @@ class LongTable(Rowwise):
             if self.passed_over(row, cells, None, listener):
                 return
             cells = [*cells, *[None] * self.width][: self.width]
-        key = self.place_of(cells)
-        place = self.places.get(key)
-        if place is None:
-            place = self.place(key)
+        place = self.place(self.place_of(cells))
         fact = self._fact_of(cells)
         value = self._values.get(fact)
         if value is None:
             value = self._value(fact, facts)
-        key = self.origin_of(cells)
-        origin = self.origins.get(key)
-        if origin is None:
-            origin = self.origin(key)
+        origin = self.origin(cells)
         if (
             value.said is not None
             and place.__class__ is int
@@ -142,14 +125,8 @@ class LongTable(Rowwise):
             value = Value(None, None, (index,), self._headed)
         else:
             read = facts.read(index, *(cells.get(word) for word in _VALUES))
-            if isinstance(read, Said):
-                value = Value(index, read, (), self._headed)
-            else:
-                value = Value(index, None, read, self._headed)
-        if len(self._values) >= REMEMBERED:
-            self._values.clear()
-        self._values[fact] = value
-        return value
+            value = value_of(index, read, self._headed)
+        return remember(self._values, fact, value)
 
     def _indicator(self, cell: Cell) -> int | Complaint:
         """Return the indicator that a cell names by code or name."""
@@ -163,9 +140,7 @@ class LongTable(Rowwise):
             else:
                 code = "ambiguous-indicator" if found else "unknown-indicator"
                 known = complaint("indicator", code, cell)
-            if len(self._indicators) >= REMEMBERED:
-                self._indicators.clear()
-            self._indicators[cell] = known
+            remember(self._indicators, cell, known)
         return known
 
     def values_in(self, cells: Row) -> int:

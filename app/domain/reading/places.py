@@ -202,11 +202,13 @@ def _parted(text: str) -> tuple[str, str | None, str | None]:
     name, *above = (part.strip() for part in text.split(","))
     if not name or not above or not all(above) or len(above) > 2:
         return text, None, None
-    if len(above) == 1:
-        types, rest = split_type(above[0])
-        city = "thanh_pho" in types and search_key(rest) not in CENTRAL_CITIES
-        above.insert(0 if not (city or types & _DISTRICTS) else 1, "")
-    return name, above[0] or None, above[1] or None
+    if len(above) == 2:
+        return name, above[0], above[1]
+    (only,) = above
+    types, rest = split_type(only)
+    is_lower_city = "thanh_pho" in types and search_key(rest) not in CENTRAL_CITIES
+    is_district = is_lower_city or bool(types & _DISTRICTS)
+    return (name, only, None) if is_district else (name, None, only)
 
 
 def _folded(cell: Cell) -> str:

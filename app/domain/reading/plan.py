@@ -21,7 +21,7 @@ from app.domain.reading.headings import (
     UNKNOWN,
     Headings,
     Meaning,
-    shown,
+    called,
 )
 from app.domain.reading.layout import Layout
 from app.domain.reading.limits import MOST_COLUMNS
@@ -92,7 +92,7 @@ def settle(layout: Layout, order: Order, headings: Headings, sheet: str | None =
         missing.append("indicator")
     for word in missing:
         code = "missing-statement" if word in ("period", "source") else "missing-column"
-        named = {"meaning": shown(word), "word": word}
+        named = {"meaning": called(word), "word": word}
         faults.append(Unreadable(code, layout.row, sheet, word, **named))
     if faults:
         raise Unreadable.together(faults)
@@ -128,7 +128,7 @@ def _column_faults(
         column = next(
             t for t, m in zip(layout.columns, layout.meanings, strict=True) if m.word == word
         )
-        yield Unreadable("repeated-column", layout.row, sheet, column, meaning=shown(word))
+        yield Unreadable("repeated-column", layout.row, sheet, column, meaning=called(word))
 
 
 def _words(meanings: Sequence[Meaning]) -> tuple[dict[str, int], list[int]]:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final, TypeVar
+
+import msgspec
 
 from app.domain.own_files import TRAILER
 from app.domain.reading.causes import Unreadable
-from app.domain.reading.cells import Cell, Complaint, Row, is_blank, text_of
+from app.domain.reading.cells import Cell, Complaint, Row, Said, is_blank, text_of
 from app.domain.reading.headings import Headings, Meaning, is_unit, recognised
 from app.domain.reading.misread import shown
 from app.domain.reading.origins import Origin, OriginReader
@@ -27,6 +29,23 @@ LOST: Final = Value(None, None, (), {})  # a value that nobody could look at
 TRAILER_CELLS: Final = (TRAILER, "the digest", "rows", "how many")
 
 Key = tuple[Cell, ...]
+Repeated = TypeVar("Repeated")
+Found = TypeVar("Found")
+
+
+def remember(memory: dict[Repeated, Found], key: Repeated, found: Found) -> Found:
+    """Return what was found, and keep it for the rows that say the same."""
+    if len(memory) >= REMEMBERED:
+        memory.clear()
+    memory[key] = found
+    return found
+
+
+def value_of(index: int, read: Said | tuple[Complaint, ...], columns: Mapping[str, str]) -> Value:
+    """Return a value that was read, or what is wrong with it."""
+    if isinstance(read, Said):
+        return Value(index, read, (), columns)
+    return Value(index, None, read, columns)
 
 
 def getter(places: Sequence[int]) -> Callable[[Row], Key]:
@@ -39,27 +58,28 @@ def getter(places: Sequence[int]) -> Callable[[Row], Key]:
     return lambda _: ()
 
 
+class Readers(msgspec.Struct, frozen=True):
+    """What reads the parts of rows that are alike in all tables of a file."""
+
+    places: PlaceReader
+    origins: OriginReader
+    headings: Headings
+
+
 class Rowwise:
     """A table whose rows are read one by one; what they repeat is read once."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        name: str | None,
-        places: PlaceReader,
-        origins: OriginReader,
-        headings: Headings,
-    ) -> None:
-        self.plan, self.name, self.headings = plan, name, headings
+    def __init__(self, plan: Plan, name: str | None, readers: Readers) -> None:
+        self.plan, self.name, self.headings = plan, name, readers.headings
         self.width = len(plan.columns)
         self.last_value = 0  # the last row that has one
-        self._place_reader, self._origin_reader = places, origins
+        self._readers = readers
         self._place_words = [word for word in PLACE if word in plan.words]
         self._origin_words = [word for word in ORIGIN if word in plan.words]
         self.place_of = getter([plan.words[word] for word in self._place_words])
-        self.origin_of = getter([plan.words[word] for word in self._origin_words])
-        self.places: dict[Key, int | tuple[Complaint, ...]] = {}
-        self.origins: dict[Key, Origin | list[Complaint]] = {}
+        self._origin_of = getter([plan.words[word] for word in self._origin_words])
+        self._places: dict[Key, int | tuple[Complaint, ...]] = {}
+        self._origins: dict[Key, Origin | list[Complaint]] = {}
         self._headers: set[Key] = set()  # places that are headings of units
         named = [word for word in ("unit", "name", "district", "province") if word in plan.words]
         unit = named[0] if named else "unit"
@@ -72,27 +92,27 @@ class Rowwise:
 
     def place(self, key: Key) -> int | tuple[Complaint, ...]:
         """Return the place of a row by its cells, TOTAL, or what is wrong with it."""
+        known = self._places.get(key)
+        return self._read_place(key) if known is None else known
+
+    def _read_place(self, key: Key) -> int | tuple[Complaint, ...]:
         found: int | tuple[Complaint, ...]
         try:
-            found = self._place_reader.read(dict(zip(self._place_words, key, strict=True)))
+            found = self._readers.places.read(dict(zip(self._place_words, key, strict=True)))
         except Total:
             found = TOTAL
         if any(isinstance(cell, str) and is_unit(self.headings.meaning(cell)) for cell in key):
             self._headers.add(key)
-        self._remember(self.places, key, found)
-        return found
+        return remember(self._places, key, found)
 
-    def origin(self, key: Key) -> Origin | list[Complaint]:
-        """Return the origin of a row by its cells, or what is wrong with it."""
-        found = self._origin_reader.read(dict(zip(self._origin_words, key, strict=True)))
-        self._remember(self.origins, key, found)
-        return found
-
-    @staticmethod
-    def _remember(memory: dict[Key, Any], key: Key, found: object) -> None:
-        if len(memory) >= REMEMBERED:
-            memory.clear()
-        memory[key] = found
+    def origin(self, cells: Row) -> Origin | list[Complaint]:
+        """Return the origin of a row, or what is wrong with it."""
+        key = self._origin_of(cells)
+        known = self._origins.get(key)
+        if known is None:
+            found = self._readers.origins.read(dict(zip(self._origin_words, key, strict=True)))
+            known = remember(self._origins, key, found)
+        return known
 
     def check_header(self, row: int, key: Key, cells: Row) -> None:
         """Raise Unreadable where another table begins: its columns mean something else."""

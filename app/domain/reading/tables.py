@@ -61,7 +61,7 @@ class Tables(msgspec.Struct):
 
 def open_tables(fd: int, order: Order, headings: Headings, pulse: Pulse) -> Tables:
     """Return the tables of an open file; raise Unreadable where it is none, or unsafe."""
-    file = _file(fd)
+    file = reopened(fd)
     kind = container.kind_of(file, order.media)
     if kind in (container.XLSX, container.XLS) and order.encoding is not None:
         raise Unreadable(
@@ -84,11 +84,12 @@ def open_tables(fd: int, order: Order, headings: Headings, pulse: Pulse) -> Tabl
             en="a file of text has no sheets; leave it out",
         )
     packed = kind == container.GZIP
-    source = (lambda: container.unpacked(_file(fd))) if packed else (lambda: _file(fd))
+    source = (lambda: container.unpacked(reopened(fd))) if packed else (lambda: reopened(fd))
     return Tables([_text(source, order, headings, packed=packed)], order)
 
 
-def _file(fd: int) -> BinaryIO:
+def reopened(fd: int) -> BinaryIO:
+    """Return an open file from its beginning."""
     os.lseek(fd, 0, os.SEEK_SET)
     return io.BufferedReader(io.FileIO(fd, "rb", closefd=False), 2**16)
 

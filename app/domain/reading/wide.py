@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from app.domain.reading.cells import Cell, Complaint, Row, Said, is_blank, text_of
+from app.domain.reading.cells import Cell, Complaint, Row, is_blank, text_of
 from app.domain.reading.duplicates import Duplicates
-from app.domain.reading.evidence import Evidence
 from app.domain.reading.facts import FactReader
-from app.domain.reading.headings import Headings
-from app.domain.reading.origins import OriginReader
-from app.domain.reading.places import PlaceReader
 from app.domain.reading.plan import Plan, Target
-from app.domain.reading.rowwise import REMEMBERED, TOTAL, Rowwise
+from app.domain.reading.proofs import Proofs
+from app.domain.reading.rowwise import TOTAL, Readers, Rowwise, remember, value_of
 from app.domain.reading.telling import Listener, Value
 from app.domain.reading.words import is_words
 
@@ -22,15 +19,8 @@ Parts = tuple[Cell, Cell, Cell]
 class WideTable(Rowwise):
     """Reads the rows of one table of the wide form."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        name: str | None,
-        places: PlaceReader,
-        origins: OriginReader,
-        headings: Headings,
-    ) -> None:
-        super().__init__(plan, name, places, origins, headings)
+    def __init__(self, plan: Plan, name: str | None, readers: Readers) -> None:
+        super().__init__(plan, name, readers)
         self._values: dict[tuple[int, Parts], Value] = {}
         self._headed: list[Mapping[str, str]] = [
             dict(self.columns) | _headed(plan, target) for target in plan.targets
@@ -48,7 +38,7 @@ class WideTable(Rowwise):
                 found.append((number, target, (value, numerator, denominator)))
         return found
 
-    def survey(self, row: int, cells: Row, evidence: Evidence, duplicates: Duplicates) -> None:
+    def survey(self, row: int, cells: Row, proofs: Proofs, duplicates: Duplicates) -> None:
         """Look at a row for what it proves; its place gets its number where it has values."""
         if len(cells) != self.width:
             return
@@ -56,18 +46,16 @@ class WideTable(Rowwise):
         if not said:
             return
         key = self.place_of(cells)
-        place = self.places.get(key)
-        if place is None:
-            place = self.place(key)
+        place = self.place(key)
         if not isinstance(place, int) or place < 0:
             return
         self.check_header(row, key, cells)
         if not all(is_words(cell) for cell in _written(said)):
             self.last_value = row
         for _, target, (value, numerator, denominator) in said:
-            evidence.look(row, target.indicator, value, scaled=target.percent)
-            evidence.look_at_count(numerator)
-            evidence.look_at_count(denominator)
+            proofs.look(row, target.indicator, value, scaled=target.percent)
+            proofs.look_at_count(numerator)
+            proofs.look_at_count(denominator)
             duplicates.mark(place, 1 << target.indicator)
         if self.plan.unnamed:
             self.check_unnamed(row, cells)
@@ -78,11 +66,8 @@ class WideTable(Rowwise):
             if self.passed_over(row, cells, None, listener):
                 return
             cells = [*cells, *[None] * self.width][: self.width]
-        key = self.place_of(cells)
         said = self._said(cells)
-        place = self.places.get(key)
-        if place is None:
-            place = self.place(key)
+        place = self.place(self.place_of(cells))
         if not said:
             self._empty(row, cells, place, listener)
             return
@@ -94,10 +79,7 @@ class WideTable(Rowwise):
             listener.rows += 1
             listener.note("text-row", row, None, _first(cells))
             return
-        key = self.origin_of(cells)
-        origin = self.origins.get(key)
-        if origin is None:
-            origin = self.origin(key)
+        origin = self.origin(cells)
         listener.rows += 1
         if isinstance(place, tuple) or isinstance(origin, list):
             if isinstance(place, tuple) and self._only_text(place, values):
@@ -142,14 +124,8 @@ class WideTable(Rowwise):
         known = self._values.get(key)
         if known is None:
             read = facts.read(target.indicator, *parts, scaled=target.percent)
-            headed = self._headed[number]
-            if isinstance(read, Said):
-                known = Value(target.indicator, read, (), headed)
-            else:
-                known = Value(target.indicator, None, read, headed)
-            if len(self._values) >= REMEMBERED:
-                self._values.clear()
-            self._values[key] = known
+            value = value_of(target.indicator, read, self._headed[number])
+            known = remember(self._values, key, value)
         return known
 
     def values_in(self, cells: Row) -> int:

@@ -11,21 +11,9 @@ from app.domain.reading.numbers import readings
 from app.domain.vietnamese import search_key
 
 YES: Final = frozenset({"co", "x", "dat", "1", "true", "yes", "dung", "y", "v", "✓", "✔", "☑"})
-NO: Final = frozenset(
-    {
-        "khong",
-        "khong dat",
-        "khong co",
-        "chua",
-        "chua dat",
-        "chua co",
-        "0",
-        "false",
-        "no",
-        "sai",
-        "n",
-    }
-)
+NO: Final = frozenset({
+    "khong", "khong dat", "khong co", "chua", "chua dat", "chua co", "0", "false", "no", "sai", "n",
+})  # fmt: skip
 OF: Final = re.compile(r"([^/]{1,40})/([^/]{1,40})")  # 3400/4000
 _CODELIKE: Final = re.compile(r"[a-z0-9_.|; -]+")
 

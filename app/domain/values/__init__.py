@@ -19,6 +19,7 @@ from app.database import Base
 from app.rules.facts import Fact, Percent, Ratio
 
 REPORTED: Final = "reported"
+APPROVED: Final = "approved"
 SUPERSEDED: Final = "superseded"
 RETRACTED: Final = "retracted"
 
@@ -81,9 +82,11 @@ class ValueEvent(Base):
 
 
 class CurrentValue(_Keyed, Base):
-    """The last value of a unit, indicator and period, and whether it was retracted.
+    """The last value of a unit, indicator and period, and what became of it.
 
-    `followed_id` is the value that counted until it was recorded.
+    `followed_id` is the value that counted until it was recorded. While submissions of evidence
+    that contain it are checked (`frozen_by`), it is neither followed nor retracted: a trigger
+    refuses that, whoever writes.
     """
 
     __tablename__ = "current_value"
@@ -105,6 +108,7 @@ class CurrentValue(_Keyed, Base):
     value_id: Mapped[int] = mapped_column(BigInteger)
     followed_id: Mapped[int | None] = mapped_column(BigInteger)
     status: Mapped[str]
+    frozen_by: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"))
 
 
 FACT_COLUMNS: Final = ("truth", "counted", "numerator", "denominator", "percent", "codes")
@@ -160,9 +164,12 @@ SHOWN_JOINS: Final = """
 """
 
 
+_STATUS_IN_VERSION: Final = {REPORTED: 0, APPROVED: 2}
+
+
 def version(number: int, status: str) -> str:
-    """Return the version of a value: which one it is, and whether something happened to it."""
-    return f"{number}.{int(status != REPORTED)}"
+    """Return the version of a value: which one it is, and what has become of it."""
+    return f"{number}.{_STATUS_IN_VERSION.get(status, 1)}"
 
 
 def shown(row: asyncpg.Record, status: str) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def as_complaints(
 def _check_level(one: Placed, registry: Registry, read: Read) -> None:
     """Complain about a unit of a level at which nobody measures the indicator."""
     indicator, unit = one.entry.indicator, one.unit
-    if unit.level in indicator.levels or unit.level in registry.levels_read(indicator.code):
+    if unit.level in registry.levels_recorded(indicator.code):
         return
     code, wanted = indicator.code, ", ".join(indicator.levels)
     message = Text(

@@ -14,7 +14,16 @@ from app.domain.audit import Act
 from app.domain.recordings import OPERATOR
 from app.domain.refusals import Absent, Complaint, Conflict
 from app.domain.territory import Caller, Place, place
-from app.domain.values import FACT_COLUMNS, ITS_VALUE, REPORTED, columns_of, fact_of, version
+from app.domain.values import (
+    FACT_COLUMNS,
+    ITS_VALUE,
+    REPORTED,
+    RETRACTED,
+    columns_of,
+    fact_of,
+    freezing,
+    version,
+)
 from app.domain.values.entries import Placed
 from app.rules.errors import Text
 
@@ -80,7 +89,7 @@ WITH act AS (
     FROM stored ORDER BY unit_id, indicator, period
   ON CONFLICT (unit_id, indicator, period) DO UPDATE
      SET value_id = EXCLUDED.value_id, status = EXCLUDED.status,
-         followed_id = CASE WHEN c.status = 'reported' THEN c.value_id END,
+         followed_id = CASE WHEN c.status <> 'retracted' THEN c.value_id END,
          district_id = EXCLUDED.district_id, province_id = EXCLUDED.province_id
    WHERE c.value_id < EXCLUDED.value_id
   RETURNING value_id, followed_id
@@ -106,7 +115,8 @@ async def record(
     if not placed:
         return []
     by = caller.client_id if caller else OPERATOR
-    rows = await connection.fetch(_RECORD, by, *_columns(placed))
+    with freezing.respected():
+        rows = await connection.fetch(_RECORD, by, *_columns(placed))
     stored = {(row["unit_id"], row["indicator"], row["period"]): row for row in rows}
     await audit.note(connection, caller, _acts(placed, stored))
     return [
@@ -201,7 +211,7 @@ async def current(
 
 def is_live(row: asyncpg.Record) -> bool:
     """Tell whether the current value counts, or was retracted."""
-    return bool(row["status"] == REPORTED)
+    return bool(row["status"] != RETRACTED)
 
 
 def says_the_same(placed: Placed, row: asyncpg.Record) -> bool:
@@ -217,7 +227,7 @@ def says_the_same(placed: Placed, row: asyncpg.Record) -> bool:
 _RETRACT: Final = """
 WITH gone AS (
   UPDATE current_value SET status = 'retracted'
-   WHERE unit_id = $1 AND indicator = $2 AND period = $3 AND value_id = $4 AND status = 'reported'
+   WHERE unit_id = $1 AND indicator = $2 AND period = $3 AND value_id = $4 AND status <> 'retracted'
   RETURNING value_id, unit_id, district_id, province_id
 ), act AS (
   INSERT INTO recording (author) SELECT $5 FROM gone RETURNING id
@@ -233,7 +243,8 @@ async def retract(
 ) -> None:
     """Retract the current value; raise Conflict where it was followed or retracted already."""
     given = [value[name] for name in ("unit_id", "indicator", "period", "id")]
-    done = await connection.fetchval(_RETRACT, *given, caller.client_id, reason)
+    with freezing.respected():
+        done = await connection.fetchval(_RETRACT, *given, caller.client_id, reason)
     if done is None:
         message = Text(
             "số liệu này đã được thay hoặc đã được rút; xem lịch sử tại "

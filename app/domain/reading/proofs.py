@@ -20,6 +20,7 @@ from app.domain.reading.cells import (
     STATED,
     Cell,
     Number,
+    Share,
     Style,
 )
 from app.domain.reading.frames import Measure
@@ -30,14 +31,14 @@ _REMEMBERED: Final = 50_000  # texts
 _EXCEEDING: Final = 10  # a share that may exceed 100 % and is more than this is no fraction
 
 
-class Evidence:
+class Proofs:
     """Gathers what cells prove; `style` says what follows for the file."""
 
     def __init__(self, catalogue: Sequence[Measure], stated: str | None) -> None:
         self._stated = stated
-        self._seen: set[tuple[int, bool, Cell]] = set()
+        self._seen: set[tuple[Share, Cell]] = set()
         self._locales: set[str] = set()
-        self._camps: dict[tuple[int, bool], dict[str, list[int]]] = {}
+        self._camps: dict[Share, dict[str, list[int]]] = {}
         self._most = [
             None if one.kind != "ratio" or one.numerator_may_exceed_denominator else 100
             for one in catalogue
@@ -47,13 +48,14 @@ class Evidence:
     def look(self, row: int, index: int, value: Cell, *, scaled: bool = False) -> None:
         """Look at a value; `scaled` where its column says itself what a bare number means."""
         kind = self._kinds[index]
-        seen = index, scaled, value
+        share = index, scaled
+        seen = share, value
         if value is None or kind not in ("ratio", "count") or seen in self._seen:
             return
         self._remember(seen)
         if isinstance(value, Number):
             if kind == "ratio":
-                self._side(row, seen[:2], value.value, marked=value.percent)
+                self._side(row, share, value.value, marked=value.percent)
         elif isinstance(value, str):
             text = value.strip()
             for part in text.split("/", 1) if kind == "ratio" and "/" in text else ():
@@ -61,16 +63,16 @@ class Evidence:
             marked = text.endswith("%")
             number = self._locale(text.rstrip("% "), self._most[index])
             if kind == "ratio" and number is not None:
-                self._side(row, seen[:2], number, marked=marked)
+                self._side(row, share, number, marked=marked)
 
     def look_at_count(self, cell: Cell) -> None:
         """Look at a numerator or a denominator."""
-        seen = -1, False, cell
+        seen = (-1, False), cell
         if isinstance(cell, str) and not cell.isdigit() and seen not in self._seen:
             self._remember(seen)
             self._locale(cell.strip(), None)
 
-    def _remember(self, seen: tuple[int, bool, Cell]) -> None:
+    def _remember(self, seen: tuple[Share, Cell]) -> None:
         if len(self._seen) >= _REMEMBERED:
             self._seen.clear()
         self._seen.add(seen)
@@ -84,7 +86,7 @@ class Evidence:
             return found[0] if found[1] is None else found[1]
         return found[0] if found[0] == found[1] else None
 
-    def _side(self, row: int, of: tuple[int, bool], number: Decimal, *, marked: bool) -> None:
+    def _side(self, row: int, of: Share, number: Decimal, *, marked: bool) -> None:
         """Note which way of writing shares a number belongs to, if it belongs to one."""
         if marked:
             side = MARKED
