@@ -33,6 +33,7 @@ ABOVE: Final = {
 _WITHIN: Final = (*(f"{month:02d}" for month in range(1, 13)), "Q1", "Q2", "Q3", "Q4", "H1", "H2")
 _PERIODS: Final = (f"{year}-{part}" for year, part in itertools.product(range(2026, 2199), _WITHIN))
 _CLIENTS: Final[WeakKeyDictionary[FastAPI, dict[str, str]]] = WeakKeyDictionary()
+_CHECKED: Final[WeakKeyDictionary[FastAPI, int]] = WeakKeyDictionary()
 
 OFFICIAL: Final = {"id": "CB-07", "office": "UBND phường", "position": "Chủ tịch"}
 DOCUMENT: Final = {
@@ -96,15 +97,19 @@ class Office(NamedTuple):
 
 async def office(admin: httpx.AsyncClient, action: str = "submit") -> Office:
     """Return who takes an action, in the service of somebody who may make clients."""
-    app = cast(FastAPI, cast(httpx.ASGITransport, admin._transport).app)
-    made = _CLIENTS.setdefault(app, {})
+    made = _CLIENTS.setdefault(_service(admin), {})
     territory, scopes = ABOVE.get(action, (COMMUNE, SCOPES))
     if action not in made:
         body = {"name": f"Cơ quan {action}", "territory": territory, "scopes": list(scopes)}
         answer = await admin.post("/v1/clients", json=body)
         assert answer.status_code == 201, answer.text[:300]
         made[action] = answer.json()["client_id"]
-    return Office(made[action], app.state.tokens.issue(made[action], list(scopes)))
+    issued = _service(admin).state.tokens.issue(made[action], list(scopes))
+    return Office(made[action], issued)
+
+
+def _service(client: httpx.AsyncClient) -> FastAPI:
+    return cast(FastAPI, cast(httpx.ASGITransport, client._transport).app)
 
 
 class Making:
@@ -120,9 +125,9 @@ class Making:
         found: Item = answer.json()
         return found
 
-    async def opened(self) -> Item:
-        """Open a submission for a period of its own; return it."""
-        return await self._sent("POST", "", json=OPENING | {"period": next(_PERIODS)})
+    async def opened(self, period: str | None = None) -> Item:
+        """Open a submission for a period, or one of its own; return it."""
+        return await self._sent("POST", "", json=OPENING | {"period": period or next(_PERIODS)})
 
     async def listed(self, id_: int) -> None:
         """Send a list."""
@@ -167,13 +172,20 @@ class Making:
         await self._sent("POST", f"/{id_}/transitions", json=body, headers=headers)
         return id_
 
-    async def everything(self, checks: int = 1) -> int:
+    async def everything(self, checks: int = 1, period: str | None = None) -> int:
         """Open a submission, put something into each of its tables, submit it."""
-        id_ = int((await self.opened())["id"])
+        id_ = int((await self.opened(period))["id"])
         checked = [self.found] * checks
         for step in (self.listed, self.filed, self.signed, *checked, self.submitted):
             await step(id_)
         return id_
+
+    async def checked(self) -> int:
+        """Return a submission with six checks and a list, made once in a service."""
+        service = _service(self._http)
+        if service not in _CHECKED:
+            _CHECKED[service] = await self.everything(checks=6)
+        return _CHECKED[service]
 
 
 class Ready(NamedTuple):

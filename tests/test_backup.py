@@ -98,10 +98,11 @@ def untouched(copied: Copied, before: object, ran_out: str = "") -> None:
     assert ran_out == ""
 
 
-def answered(copied: Copied, keys: Path, known: Known) -> dict[str, tuple[int, bytes]]:
-    """Return what a service on this database answers."""
-    settings = copied.settings.model_copy(update={"signing_key_file": keys})
-    return in_database(settings, lambda database: answers(settings, database, known.client_id))
+def answered(copied: Copied, original: Original) -> dict[str, tuple[int, bytes]]:
+    """Return what a service on this database answers, with the keys of the original."""
+    settings = copied.settings.model_copy(update={"data_dir": original.file.parent})
+    client_id = original.known.client_id
+    return in_database(settings, lambda database: answers(settings, database, client_id))
 
 
 async def again(copied: Copied, database: Database, known: Known) -> None:
@@ -113,7 +114,7 @@ async def again(copied: Copied, database: Database, known: Known) -> None:
 
 
 def test_a_restored_database_answers_byte_for_byte_as_the_original(
-    original: Original, copy: Copy, ntm: Ntm, tmp_path: Path
+    original: Original, copy: Copy, ntm: Ntm
 ) -> None:
     first, second = copy(original.name), copy("template0")
     ran = ntm("--lang", "en", "db", "restore", original.file, env=second.env)
@@ -123,8 +124,7 @@ def test_a_restored_database_answers_byte_for_byte_as_the_original(
     assert contents(second.url) == original.contents
     empty = {table for table, (count, _) in original.contents.items() if not count}
     assert empty <= {"audit_pending"}  # what waits for its seal, and has got it
-    keys = tmp_path / "keys.json"
-    found = [answered(one, keys, original.known) for one in (first, second)]
+    found = [answered(one, original) for one in (first, second)]
     assert found[0] == found[1]
     for number in range(1, 4):
         assert found[1][f"/v1/evaluations/{number}/replay"] == (200, b'{"same":true}')

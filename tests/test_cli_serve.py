@@ -26,6 +26,7 @@ from embedded_drills import eventually, living
 from hostile import ATTRIBUTE, TODAY_COMMUNE, VALID
 from running import free_port
 
+from app.domain.clients import SCOPES
 from app.embedded import Embedded
 
 DEADLINE = 90.0  # for what must happen at last; nothing is said about how fast
@@ -642,7 +643,7 @@ def test_the_demonstration_is_shown_with_a_client_that_gets_a_token(
         known = shown(first)
         answer = first.token(known)
         assert answer["token_type"] == "Bearer"
-        assert set(answer["scope"].split()) == {"read", "values:write", "clients:admin"}
+        assert set(answer["scope"].split()) == set(SCOPES)
         asked = re.search(r'"http://127\.0\.0\.1:\d+(/v1/\S+)"', said)
         assert asked
         assert first.ask("GET", asked[1], headers=first.bearer(known))[0] == 200

@@ -314,10 +314,9 @@ async def test_while_the_first_request_is_under_way_the_second_is_told_to_wait(
     client: httpx.AsyncClient, database: Database, described: Described, operation: Operation
 ) -> None:
     """In flight: 409 with Retry-After and nothing stored; it is done once the first gave up."""
-    key = fresh()
+    key, own = fresh(), await own_id(client)
     ready = await operation.ready(client)
-    sender = ready.sent_by.client_id if ready.sent_by else await own_id(client)
-    held = Named(sender, key, b"")
+    held = Named(ready.sent_by.client_id if ready.sent_by else own, key, b"")
     before = await fingerprint(database)
     async with database.writing() as connection:
         assert await kept_answers.find(connection, held) is None
