@@ -23,6 +23,7 @@ from app.api import (
     evaluation_exports,
     evaluation_runs,
     evaluations,
+    evidence_downloads,
     evidence_files,
     evidence_forms,
     evidence_lists,
@@ -153,7 +154,7 @@ def create_app(
     traffic.prepare(app, settings)
     app.state.streams = Streams()
     app.state.downloads = Downloads()
-    app.state.file_downloads = evidence_files.FileDownloads()
+    app.state.file_downloads = evidence_downloads.FileDownloads()
     app.state.store = stores.of(settings)
     app.state.registry = registry or load_registry(settings.rulesets_dir)
     app.state.snapshots = Snapshots(app.state.registry)

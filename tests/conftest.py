@@ -10,7 +10,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -28,6 +29,7 @@ from app.discovery import load_registry
 from app.domain import clients, unit_lookup
 from app.domain.clients import SCOPES
 from app.domain.clock import today
+from app.domain.signing_keys import LIFETIME
 from app.embedded import Embedded
 from app.embedded.locks import Lock
 from app.main import create_app, prepare
@@ -161,11 +163,31 @@ def service(registry: Registry, settings: Settings, database: Database) -> FastA
 Served = Callable[..., Coroutine[Any, Any, None]]  # an application, whoever made it
 
 
-def calling(service: Served, host: str = "127.0.0.1", token: str = "") -> httpx.AsyncClient:
+class Renewed(httpx.Auth):
+    """A token that is issued anew before it ends, for what may go on for longer than it lives."""
+
+    def __init__(self, issue: Callable[[], str]) -> None:
+        self._issue, self._token, self._until = issue, "", 0.0
+
+    def __call__(self) -> str:
+        """Return a token that lives for some minutes yet."""
+        if time.monotonic() > self._until:
+            self._token, self._until = self._issue(), time.monotonic() + LIFETIME / 3
+        return self._token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Send it along, unless a request says itself who sends it."""
+        request.headers.setdefault("authorization", f"Bearer {self()}")
+        yield request
+
+
+def calling(
+    service: Served, host: str = "127.0.0.1", token: str = "", auth: Renewed | None = None
+) -> httpx.AsyncClient:
     """Return a client whose calls come from `host` and never raise what the service raised."""
     transport = httpx.ASGITransport(app=service, raise_app_exceptions=False, client=(host, 50_000))
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    return httpx.AsyncClient(transport=transport, base_url=HERE, headers=headers)
+    return httpx.AsyncClient(transport=transport, base_url=HERE, headers=headers, auth=auth)
 
 
 class Member(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import httpx
 import pytest
-from conftest import calling
+from conftest import Renewed, calling
 from fastapi import FastAPI
 
 from app.database import Database
@@ -66,7 +66,8 @@ class Offices:
         async with self._database.transaction() as session:
             made, _ = await clients.add(session, f"test {code}", unit, list(scopes))
             client_id = made.client_id
-        http = calling(self.service, token=self.service.state.tokens.issue(client_id, list(scopes)))
+        tokens = self.service.state.tokens
+        http = calling(self.service, auth=Renewed(lambda: tokens.issue(client_id, list(scopes))))
         self._made.append(http)
         return http
 

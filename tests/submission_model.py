@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import itertools
 from collections.abc import Coroutine
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -29,6 +30,20 @@ BEFORE, AFTER = datetime.date(2025, 6, 30), NEW_DAY
 ACTIONS = ("submit", "reopen", "withdraw", "verify", "appraise", "approve", "return", "refuse")
 AT = {"submit": "commune", "reopen": "commune", "withdraw": "commune", "verify": "district",
       "appraise": "department", "approve": "province"}  # fmt: skip
+
+
+class Disagreement(AssertionError):
+    """System and model differ: what was done, what the model says, what the system answered."""
+
+    def __init__(self, told: object, wanted: object, got: object, answer: httpx.Response) -> None:
+        super().__init__(told, wanted, got, answer.text[:400])
+        self.crashed = answer.status_code >= 500
+
+
+def agree(told: object, wanted: object, got: object, answer: httpx.Response) -> None:
+    """Raise Disagreement unless the system answered what the model says."""
+    if got != wanted:
+        raise Disagreement(told, wanted, got, answer)
 
 
 class Player(NamedTuple):
@@ -62,6 +77,7 @@ TERRITORIES = {
 SCOPE = {"commune": "evidence:submit", "district": "evidence:verify",
          "department": "evidence:appraise", "province": "evidence:approve"}  # fmt: skip
 OFFICIALS = ("own", "shared")
+_NUMBERS = itertools.count(1)
 
 
 class Model:
@@ -152,7 +168,7 @@ class World:
         }
 
     async def _client(self, name: str, player: Player) -> httpx.AsyncClient:
-        scopes = ("read", *(SCOPE[step] for step in sorted(player.steps)))
+        scopes = ("read", "values:write", *(SCOPE[step] for step in sorted(player.steps)))
         return await self.offices.joined(TERRITORIES[name], *scopes, on=datetime.date(2025, 3, 1))
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
@@ -161,11 +177,13 @@ class World:
 
     def end(self, id_: int) -> None:
         """Take a submission out of the way of the next one."""
-        statement = "UPDATE evidence_submission SET state = 'withdrawn' WHERE id = :id"
+        state = "UPDATE evidence_submission SET state = 'withdrawn' WHERE id = :id"
+        freed = "UPDATE current_value SET frozen_by = array_remove(frozen_by, :id)"
 
         async def ended() -> None:
             async with self.database.as_owner() as connection:
-                await connection.execute(text(statement), {"id": id_})
+                await connection.execute(text(state), {"id": id_})
+                await connection.execute(text(freed), {"id": id_})
 
         self.run(ended())
 
@@ -190,6 +208,8 @@ class Chain(RuleBasedStateMachine):
         answer = self.world.run(self.world.clients["commune"].post(SUBMISSIONS, json=body))
         assert answer.status_code == 201, answer.text[:300]
         self.id, self.version = answer.json()["id"], answer.json()["version"]
+        answer = self._correct()
+        assert answer.status_code == 201, answer.text[:300]
 
     @rule(
         player=st.sampled_from(sorted(PLAYERS)),
@@ -221,10 +241,17 @@ class Chain(RuleBasedStateMachine):
         """Read it: a stranger finds nothing, everybody else what he may do."""
         answer = self.world.run(self.world.clients[player].get(f"{SUBMISSIONS}/{self.id}"))
         if not PLAYERS[player].there:
-            assert answer.status_code == 404
-            return
+            return agree(player, 404, answer.status_code, answer)
         shown: Item = answer.json()
-        assert (shown["state"], set(shown["may"])) == (self.model.state, self.model.may(player))
+        said = shown["state"], set(shown["may"])
+        return agree(player, (self.model.state, self.model.may(player)), said, answer)
+
+    @rule()
+    def correct(self) -> None:
+        """Correct a value that it contains: not while it is checked, and freely again after."""
+        answer = self._correct()
+        wanted = 409 if self.model.checker() else 201
+        agree(("correct", self.model.state), wanted, answer.status_code, answer)
 
     @rule(player=st.sampled_from(sorted(PLAYERS)))
     def fill(self, player: str) -> None:
@@ -239,7 +266,7 @@ class Chain(RuleBasedStateMachine):
             wanted = 404
         else:
             wanted = 403 if who.level != "commune" else 200 if self.model.state == "draft" else 409
-        assert answer.status_code == wanted, (player, self.model.state, answer.text[:300])
+        agree((player, self.model.state), wanted, answer.status_code, answer)
         if wanted == 200:
             self.stale, self.version = "0", answer.json()["version"]
 
@@ -257,13 +284,21 @@ class Chain(RuleBasedStateMachine):
         at = f"{SUBMISSIONS}/{self.id}/transitions"
         answer = self.world.run(self.world.clients[player].post(at, json=body))
         told = (player, action, official, stale, self.model.state, str(self.model.day))
-        assert answer.status_code == wanted, (told, wanted, answer.text[:400])
+        agree(told, wanted, answer.status_code, answer)
         if wanted == 200:
             self.model.act(player, action, official)
             self.stale, self.version = self.version, answer.json()["version"]
-            assert answer.json()["state"] == self.model.state
+            agree(told, self.model.state, answer.json()["state"], answer)
         if wanted == 409:
-            assert set(answer.json()["may"]) == self.model.may(player)
+            agree(told, self.model.may(player), set(answer.json()["may"]), answer)
+
+    def _correct(self) -> httpx.Response:
+        value = {
+            "unit": OLD["commune"], "period": "2024", "indicator": "commune_website_exists",
+            "value": True, "source": f"Báo cáo {next(_NUMBERS)}",
+        }  # fmt: skip
+        sent = self.world.clients["commune"].post("/v1/values", json={"values": [value]})
+        return self.world.run(sent)
 
 
 def play(world: World, wanted: Any) -> None:

@@ -121,6 +121,12 @@ def test_by_default_everything_is_kept(ntm: Ntm, world: World) -> None:
     found = world.purged(ntm, "--apply")
     assert found == {"applied": True, "names": [], "files": [], "unnamed": 1, "strange": False}
     assert (world.keys(), world.contents()) == (3, 3)
+    (act,) = world.rows(
+        "SELECT action, client, details FROM audit_entry WHERE action LIKE '%purged'"
+    )
+    assert act == {
+        "action": "evidence.contents-purged", "client": "ntm", "details": '{"contents":1}',
+    }  # fmt: skip
     ended = ntm("evidence", "purge", env=world.env)
     assert (ended.code, "NTM_KEEP_NAMES_DAYS is unset" in ended.err) == (0, True)
     assert ended.out.startswith("nothing deleted, --apply deletes: names of 0 submissions")
@@ -147,8 +153,12 @@ def test_what_is_kept_no_longer_goes_once(ntm: Ntm, world: World) -> None:
     assert world.rows(
         "SELECT action, client, reason FROM audit_entry WHERE action LIKE '%purged' ORDER BY id"
     ) == [
-        {"action": action, "client": "ntm", "reason": "hết thời hạn lưu 40 ngày"}
-        for action in ("evidence.names-purged", "evidence.files-purged")
+        {"action": action, "client": "ntm", "reason": reason}
+        for action, reason in (
+            ("evidence.names-purged", "hết thời hạn lưu 40 ngày"),
+            ("evidence.files-purged", "hết thời hạn lưu 40 ngày"),
+            ("evidence.contents-purged", "không tệp nào dùng nội dung này"),
+        )
     ]
     (left,) = world.rows(
         "SELECT l.rows, f.size, f.stored, s.names_deleted_at IS NOT NULL AS names,"
@@ -163,7 +173,7 @@ def test_what_is_kept_no_longer_goes_once(ntm: Ntm, world: World) -> None:
     }  # fmt: skip
     again = world.purged(ntm, "--apply", **kept)
     assert (again["names"], again["files"], again["unnamed"]) == ([], [], 0)
-    assert len(world.rows("SELECT FROM audit_entry WHERE action LIKE '%purged'")) == 2
+    assert len(world.rows("SELECT FROM audit_entry WHERE action LIKE '%purged'")) == 3
 
 
 def test_what_was_cut_off_is_finished(ntm: Ntm, world: World) -> None:
@@ -177,7 +187,7 @@ def test_what_was_cut_off_is_finished(ntm: Ntm, world: World) -> None:
     kept = {"NTM_KEEP_NAMES_DAYS": "40", "NTM_KEEP_EVIDENCE_DAYS": "40"}
     found = world.purged(ntm, "--apply", **kept)
     assert world.submissions(found, "names") == world.submissions(found, "files")
-    assert len(world.rows("SELECT FROM audit_entry WHERE action LIKE '%purged'")) == 2
+    assert len(world.rows("SELECT FROM audit_entry WHERE action LIKE '%purged'")) == 3
     assert world.purged(ntm, **kept)["names"] == []
 
 

@@ -90,20 +90,51 @@ async def test_the_last_approved_one_counts_and_else_the_one_on_its_way(
         assert await found() is None
 
 
+async def _checked(team: Team, id_: int, who: str, *, holds: bool) -> None:
+    """Let an office record a check."""
+    body = {
+        "kind": "field", "found_on": str(OLD_DAY), "place": "tại xã", "seen": "một cửa",
+        "holds": holds,
+        "acting_official": {"id": f"{who}-1", "office": f"Phòng {who}", "position": "Phó phòng"},
+    }  # fmt: skip
+    answer = await team[who].post(f"{SUBMISSIONS}/{id_}/slots/{CHECK}/findings", json=body)
+    assert answer.status_code == 201, answer.text
+
+
+async def test_a_check_of_the_commune_does_not_end_that_of_an_office_above(team: Team) -> None:
+    """What the district did not find is still missing until an office of its height finds it."""
+    period = next(_PERIODS)
+    id_ = await _submitted(team, period)
+    adverse = {"code": FINDING_ADVERSE.code, "part": None, "who": None}
+
+    async def told() -> list[bool]:
+        slots = (await got(team["commune"], f"{SUBMISSIONS}/{id_}/slots"))["items"]
+        (slot,) = (one for one in slots if one["slot"] == CHECK)
+        judged = _evidence(await _judged(team, period), CHECK)
+        return [adverse in one["missing"] for one in (slot, judged)]
+
+    await _checked(team, id_, "district", holds=False)
+    assert await told() == [True, True]
+    await moved(team["district"], id_, "return", "district", OLD_DAY)
+    await moved(team["commune"], id_, "reopen", "commune", OLD_DAY)
+    await _checked(team, id_, "commune", holds=True)
+    await moved(team["commune"], id_, "submit", "commune", OLD_DAY)
+    assert await told() == [True, True]
+    await _checked(team, id_, "district", holds=True)
+    assert await told() == [False, False]
+    await _checked(team, id_, "district", holds=False)
+    await moved(team["district"], id_, "verify", "district", OLD_DAY)
+    await _checked(team, id_, "department", holds=True)
+    assert await told() == [False, False]
+
+
 async def test_a_check_of_the_offices_above_counts(team: Team) -> None:
     """Field checks are made after the commune submitted; the last one holds."""
     period = next(_PERIODS)
     id_ = await _submitted(team, period)
 
     async def checked(*, holds: bool) -> Item:
-        body = {
-            "kind": "field", "found_on": str(OLD_DAY), "place": "tại xã", "seen": "một cửa",
-            "holds": holds,
-            "acting_official": {"id": "H-1", "office": "Phòng VH", "position": "Phó phòng"},
-        }  # fmt: skip
-        path = f"{SUBMISSIONS}/{id_}/slots/{CHECK}/findings"
-        answer = await team["district"].post(path, json=body)
-        assert answer.status_code == 201, answer.text
+        await _checked(team, id_, "district", holds=holds)
         return _evidence(await _judged(team, period), CHECK)
 
     before = await _judged(team, period)

@@ -31,7 +31,7 @@ from running import (
 )
 
 from app.database import Database
-from app.domain.evidence import files
+from app.domain.evidence import removing
 from app.domain.evidence.store import FolderStore
 from app.embedded import Embedded
 
@@ -148,6 +148,6 @@ def remove_orphans(site: Site, kept: FolderStore) -> None:
     async def remove(database: Database) -> None:
         moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
         async with database.reading() as connection:
-            await kept.delete(await files.orphans(connection, kept, moment))
+            await kept.delete(await removing.orphans(connection, kept, moment))
 
     in_database(settings_of(site, Path(site["NTM_DATA_DIR"])), remove)

@@ -35,6 +35,7 @@ from own_database import own
 from submission_calls import (
     OLD,
     OLD_DAY,
+    RULESET,
     SUBMISSIONS,
     Offices,
     acted,
@@ -199,7 +200,10 @@ def spellings(name: str) -> Iterator[bytes]:
 async def test_canaries_are_found_nowhere(
     office: Office, draft: int, log: StringIO, database: Database, service: FastAPI, tmp_path: Path
 ) -> None:
-    """No answer but that of `names`, no log line, no dump has a part of a name."""
+    """No answer but that of `names`, no log line, no dump has a part of a name.
+
+    The submission is handed in twice, and a verdict rests on it.
+    """
     client, words = office["commune"], [one for name in CANARIES for one in spellings(name)]
     text = "STT,Họ và Tên,Ghi chú\n" + "".join(f"1,{name},{name}\n" for name in CANARIES)
     answers = [
@@ -215,12 +219,26 @@ async def test_canaries_are_found_nowhere(
     ]
     assert (await asked(client, draft)).status_code == 200
     below = f"{SUBMISSIONS}/{draft}"
+    period = (await client.get(below)).json()["period"]
+    judged = {"ruleset": RULESET, "unit": OLD["commune"], "period": period}
+    for _ in range(2):
+        answers.append(await acted(client, draft, "submit", "commune", OLD_DAY))
+        answers.append(await client.post("/v1/evaluations", json=judged))
+        verdict = answers[-1].json()
+        assert verdict["evidence_submission"]["id"] == draft, verdict
+        answers.append(await acted(office["district"], draft, "return", "district", OLD_DAY))
+        answers.append(await acted(client, draft, "reopen", "commune", OLD_DAY))
+        answers.append(await client.put(at(draft, FORM_03), json=listed(CANARIES[:2])))
     for path in (
         SUBMISSIONS, below, f"{below}/slots", f"{below}/slots/{FORM_03}", at(draft, FORM_03),
         f"{below}/slots/{FORM_03}/files", f"{below}/slots/{FORM_03}/findings",
         f"{below}/diff?from=1&to=2", "/v1/values", "/v1/evaluations", "/v1/evidence-forms",
+        f"/v1/evaluations/{verdict['id']}", "/v1/evaluations.ndjson", "/v1/values.csv",
+        f"/v1/evaluations.csv?ruleset={RULESET}&criteria=true",
     ):  # fmt: skip
-        answers += [await office[who].get(path) for who in ("commune", "province")]
+        found = [await office[who].get(path) for who in ("commune", "province")]
+        assert {one.status_code for one in found} == {200}, path
+        answers += found
     answers.append(await office["auditor"].get("/v1/audit", params={"limit": 500}))
     assert "evidence.names-read" in answers[-1].text
     for answer in answers:
@@ -232,6 +250,53 @@ async def test_canaries_are_found_nowhere(
     assert not [one for one in words if one in dump]
     assert "request" in log.getvalue()
     assert not [one for one in words if one in log.getvalue().encode()]
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+async def test_a_scan_of_a_list_is_read_as_its_names_are(
+    office: Office, draft: int, owner: asyncpg.Connection, settings: Settings
+) -> None:
+    """In a slot of persons: scope, chain, purpose, audit, no-store; gone with the names."""
+    scan, content = at(draft, FORM_03, "files/quet.txt"), "\n".join(CANARIES).encode()
+    other = at(draft, FORM_07, "files/quet.txt")
+    for path in (scan, scan, other):
+        sent_ = await office["commune"].put(path, content=content + path.encode())
+        assert sent_.json()["personal_data"] is (path == scan), sent_.text
+    again = await office["commune"].put(scan, content=content)  # what was replaced is kept, too
+    assert again.json()["unchanged"] is False
+    foreign, off = (404, "submission-not-found"), (403, "not-on-the-chain")
+    for who, code in (("district", off), ("nation", off), ("neighbour", foreign)):
+        assert code_of(await office[who].get(scan, params={"purpose": PURPOSE})) == code
+    await moved(office["commune"], draft, "submit", "commune", OLD_DAY)
+    assert code_of(await office["department"].get(scan, params={"purpose": PURPOSE})) == (
+        403, "insufficient-scope",
+    )  # fmt: skip
+    without = await office["district"].get(scan)
+    assert (without.status_code, without.json()["errors"][0]["pointer"]) == (422, "/purpose")
+    own = await office["commune"].get(scan)  # who sent it knows it
+    read = await office["district"].get(scan, params={"purpose": PURPOSE})
+    for answer in (own, read):
+        assert (answer.status_code, answer.content) == (200, content)
+        assert answer.headers["cache-control"] == "no-store"
+    acts = await owner.fetch(
+        "SELECT client, reason FROM audit_entry WHERE action = 'evidence.file-read'"
+        " AND details::jsonb ->> 'submission' = $1::text ORDER BY id", str(draft),
+    )  # fmt: skip
+    assert [one["reason"] for one in acts] == [None, PURPOSE]
+    assert len({one["client"] for one in acts}) == 2
+    assert (await office["department"].get(other)).status_code == 200
+
+    await moved(office["district"], draft, "refuse", "district", OLD_DAY)
+    gone = await office["district"].delete(
+        f"{SUBMISSIONS}/{draft}/names", params={"purpose": PURPOSE}
+    )
+    assert gone.status_code == 204, gone.text
+    assert code_of(await office["commune"].get(scan)) == (410, "file-deleted")
+    lying = [one.read_bytes() for one in settings.evidence.rglob("*") if one.is_file()]
+    assert [one for one in lying if content in one] == [content + other.encode()]
+    assert (await office["department"].get(other)).status_code == 200
 
 
 # --- keys -----------------------------------------------------------------------------------------

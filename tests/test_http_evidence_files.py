@@ -23,7 +23,7 @@ from sqlalchemy import text
 from submission_calls import LAST_DAY, OLD, SUBMISSIONS, Item, Offices, Team, moved, opened, working
 
 from app.database import Database
-from app.domain.evidence import files
+from app.domain.evidence import files, removing
 from app.domain.evidence.store import FolderStore
 from app.rules.registry import Registry
 from app.settings import Settings
@@ -31,7 +31,7 @@ from app.settings import Settings
 settings, database, service = own("files", max_evidence_file_bytes=3 * 1024 * 1024)
 offices, team = working(LAST_DAY, "module")
 
-SLOT: Final = "phutho.1.1.1.list"
+SLOT: Final = "phutho.1.2.3.documents"
 PERIODS = (f"{year}-{month:02}" for year in range(2015, 2025) for month in range(1, 13))
 
 
@@ -64,8 +64,11 @@ def id_of(address: str) -> int:
 
 
 async def acts(database: Database, address: str) -> list[str]:
-    """Return what the audit has of the files of a submission."""
-    wanted = "SELECT details FROM audit_entry WHERE action LIKE 'evidence.file-%' ORDER BY id"
+    """Return what the audit has of changes of the files of a submission."""
+    wanted = (
+        "SELECT details FROM audit_entry WHERE action LIKE 'evidence.file-%'"
+        " AND action <> 'evidence.file-read' ORDER BY id"
+    )
     async with database.as_owner() as connection:
         found = (await connection.execute(text(wanted))).scalars().all()
     return [one for one in found if f'"submission":{id_of(address)}' in one]
@@ -155,6 +158,31 @@ async def test_what_was_submitted_stays_readable(team: Team, draft: str) -> None
     assert (await commune.get(f"{draft}/a.pdf")).status_code == 404
     former = {"sha256": hashlib.sha256(PDF).hexdigest().upper()}
     assert (await commune.get(f"{draft}/a.pdf", params=former)).content == PDF
+
+
+async def test_a_change_may_say_which_state_it_means(
+    commune: httpx.AsyncClient, draft: str, settings: Settings
+) -> None:
+    """Who has seen an older state of the submission changes nothing (412)."""
+    submission = f"{SUBMISSIONS}/{id_of(draft)}"
+    seen = (await commune.get(submission)).headers["etag"]
+    lying = on_disk(settings)
+    sent = await commune.put(f"{draft}/a.pdf", content=PDF, headers={"if-match": seen})
+    assert sent.status_code == 201, sent.text
+    kept = on_disk(settings) - lying
+    for answer in (
+        await commune.put(f"{draft}/a.pdf", content=PDF, headers={"if-match": seen}),
+        await commune.put(f"{draft}/b.pdf", content=PDF, headers={"if-match": seen}),
+        await commune.delete(f"{draft}/a.pdf", headers={"if-match": seen}),
+        await commune.delete(
+            f"{submission}/names", params={"purpose": "Hết hạn lưu"}, headers={"if-match": seen}
+        ),
+    ):
+        assert (answer.status_code, problem(answer)["code"]) == (412, "precondition-failed")
+    assert on_disk(settings) - lying == kept
+    now = (await commune.get(submission)).headers["etag"]
+    gone = await commune.delete(f"{draft}/a.pdf", headers={"if-match": now})
+    assert gone.status_code == 204
 
 
 async def test_an_office_that_checks_sends_its_own_photos(team: Team, draft: str) -> None:
@@ -471,7 +499,7 @@ async def test_contents_are_deleted_when_their_time_is_over(
     lying, kept = on_disk(settings), FolderStore(settings.evidence)
     for deleted in (2, 0):  # done again, nothing happens
         async with database.writing() as connection:
-            found = await files.delete_contents(connection, kept, [id_of(draft)])
+            found = await removing.delete_contents(connection, kept, id_of(draft))
         assert found == deleted
     assert len(lying - on_disk(settings)) == 2
     answer = await commune.get(f"{draft}/a.pdf")
@@ -497,13 +525,13 @@ async def test_contents_that_nothing_names_are_found(
     kept = FolderStore(settings.evidence)
     now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
     async with database.reading() as connection:
-        found = await files.orphans(connection, kept, now)
+        found = await removing.orphans(connection, kept, now)
         assert former.name in found
         assert current.name not in found
-        assert await files.orphans(connection, kept, now - datetime.timedelta(days=1)) == []
+        assert await removing.orphans(connection, kept, now - datetime.timedelta(days=1)) == []
         await connection.execute("SELECT set_config('ntm.nation', '', true)")
         with pytest.raises(LookupError):
-            await files.orphans(connection, kept, now)
+            await removing.orphans(connection, kept, now)
 
 
 async def test_a_bucket_serves_as_the_folder_does(

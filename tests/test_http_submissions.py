@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 
+import msgspec
 import pytest
 from conftest import Described
 from own_database import own
@@ -27,6 +28,9 @@ from submission_calls import (
     working,
 )
 
+from app.rules.evaluate import Compiled
+
+FILED = "phutho.1.2.3.documents"
 settings, database, service = own("submissions")
 offices, team = working(OLD_DAY)
 _PERIODS = iter(str(year) for year in range(1990, 2024))
@@ -407,6 +411,39 @@ async def test_a_check_is_an_act_like_a_decision(offices: Offices, team: Team, d
     assert twice.json()["code"] == "separation-of-duties"
     mine = await both.get(SUBMISSIONS, params={"awaiting": "me", "limit": "500"})
     assert id_ not in [one["id"] for one in mine.json()["items"]]
+
+
+async def test_a_ruleset_that_changed_meanwhile_is_told(
+    offices: Offices, team: Team, draft: Item
+) -> None:
+    """Each version says by which content of the ruleset it was submitted; nothing is dropped."""
+    commune, id_ = team["commune"], draft["id"]
+    registry = offices.service.state.registry
+    entry = registry.entries[RULESET]
+    ruleset = entry.ruleset.model_copy(update={"version": "2"})
+    compiled = Compiled(ruleset, entry.compiled.indicators, {})
+    other = msgspec.structs.replace(entry, compiled=compiled)
+    changed = msgspec.structs.replace(registry, entries={**registry.entries, RULESET: other})
+    first = (await moved(commune, id_, "submit", "commune", OLD_DAY))["digest"]
+    assert first == draft["digest"]
+    await moved(team["district"], id_, "return", "district", OLD_DAY)
+    await moved(commune, id_, "reopen", "commune", OLD_DAY)
+    offices.service.state.registry = changed
+    second = (await moved(commune, id_, "submit", "commune", OLD_DAY))["digest"]
+    assert second == changed.entries[RULESET].compiled.digest != first
+    found = await commune.get(f"{SUBMISSIONS}/{id_}/diff", params={"from": 1, "to": 2})
+    assert found.json()["digests"] == {"before": first, "after": second}
+
+    await moved(team["district"], id_, "return", "district", OLD_DAY)
+    await moved(commune, id_, "reopen", "commune", OLD_DAY)
+    sent = await commune.put(f"{SUBMISSIONS}/{id_}/slots/{FILED}/files/a.txt", content=b"co")
+    assert sent.status_code == 201, sent.text
+    fewer = {slot: one for slot, one in registry.slots[RULESET].items() if slot != FILED}
+    offices.service.state.registry = msgspec.structs.replace(registry, slots={RULESET: fewer})
+    refused = await acted(commune, id_, "submit", "commune", OLD_DAY)
+    assert (refused.status_code, refused.json()["code"]) == (409, "ruleset-changed")
+    assert FILED in refused.json()["detail"]
+    assert (await moved(commune, id_, "withdraw", "commune", OLD_DAY))["state"] == "withdrawn"
 
 
 async def test_versions_are_compared(team: Team, draft: Item, described: Described) -> None:

@@ -79,10 +79,10 @@ NEEDED_COLUMNS = {
     )),
     ("evidence_confirmation", "ended_at"),
     ("evidence_file", "ended_at"), ("evidence_file", "stored"),
-    ("evidence_list", "ended_at"),
+    ("evidence_list", "ended_at"), ("evidence_list", "marks"), ("evidence_list", "repeated_before"),
     *(("evidence_submission", column) for column in (
-        "changed_at", "files_deleted_at", "names_deleted_at", "revision", "route", "state",
-        "submitted_on", "version",
+        "changed_at", "digest", "files_deleted_at", "names_deleted_at", "revision", "route",
+        "state", "submitted_on", "version",
     )),
     *(("job", column) for column in (
         "attempt", "deaths", "done", "ended_at", "problem", "result", "started_at", "state",

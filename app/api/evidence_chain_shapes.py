@@ -36,6 +36,13 @@ class DifferenceOfValue(BaseModel):
     after: ContainedShape | None
 
 
+class Digests(BaseModel):
+    """By which content of the ruleset each version was submitted."""
+
+    before: str
+    after: str
+
+
 class VersionDifference(BaseModel):
     """What changed between two submitted versions."""
 
@@ -43,6 +50,7 @@ class VersionDifference(BaseModel):
 
     from_: int = Field(alias="from")
     to: int
+    digests: Digests
     slots: list[DifferenceOfSlot]
     values: list[DifferenceOfValue]
 

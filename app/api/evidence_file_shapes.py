@@ -75,7 +75,8 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$")]
 class EvidenceFileShape(BaseModel):
     """A file in a slot; `step` is the office that sent it, `by` its client.
 
-    `content_deleted`: it is on record, but its content is kept no longer.
+    `content_deleted`: it is on record, but its content is kept no longer. `personal_data`: it
+    stands in a slot of a list of persons, and is read as their names are.
     """
 
     submission: int
@@ -88,6 +89,7 @@ class EvidenceFileShape(BaseModel):
     at: datetime.datetime
     by: str
     content_deleted: bool
+    personal_data: bool
 
 
 class RecordedEvidenceFile(EvidenceFileShape):

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import Depends, Query, Request
-from pydantic import ValidationError
+from pydantic import BeforeValidator, StringConstraints, ValidationError
 
 from app.api.evidence_shapes import Code
 from app.api.invalid import complaints
 from app.api.officials import OfficialIn, acting
 from app.api.problems import refusal
+from app.api.shapes import one_line
 from app.domain.evidence.keys import Keys
 from app.domain.evidence.names import Page, Shown
 from app.domain.refusals import Complaint
@@ -22,6 +23,10 @@ from app.rules.errors import Text
 PartInQuery = Annotated[
     Code | None, Query(description="Code of a part (khu dân cư, thôn, ấp) of the submission.")
 ]
+PurposeText = Annotated[
+    str, BeforeValidator(one_line), StringConstraints(min_length=5, max_length=500)
+]
+Purpose = Annotated[PurposeText, Query(description="What for; it is kept in the audit.")]
 
 
 def _keys(request: Request) -> Keys:

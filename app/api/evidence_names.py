@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query, Response
-from pydantic import BeforeValidator, StringConstraints
+from fastapi import APIRouter, Request, Response
 
 from app.api.answers import created, manners
 from app.api.deps import NameReader, Rules, Today, Writer
@@ -13,6 +12,7 @@ from app.api.errors import problem_responses
 from app.api.evidence_list_calls import (
     NamesKeys,
     PartInQuery,
+    Purpose,
     by_whom,
     filters_of,
     page_of,
@@ -24,19 +24,14 @@ from app.api.language import InLanguage
 from app.api.numbers import RecordInPath
 from app.api.officials import OfficialInQuery
 from app.api.paging import Cursor, Limit, cut, read_place
-from app.api.shapes import one_line
+from app.api.preconditions import Meant
 from app.api.strict import StrictRoute
 from app.domain.evidence import editing, lists, names, parts, slots
 from app.domain.evidence.names import Shown
+from app.domain.evidence.store import Store
 
 _PREFIX: Final = "/v1/evidence-submissions/{id:number}"
 router = APIRouter(prefix=_PREFIX, tags=["evidence"], route_class=StrictRoute)
-Purpose = Annotated[
-    str,
-    BeforeValidator(one_line),
-    StringConstraints(min_length=5, max_length=500),
-    Query(description="What for; it is kept in the audit."),
-]
 
 
 @router.get(
@@ -86,25 +81,30 @@ async def read_names(
     summary="Delete the names of a submission",
     status_code=204,
     response_class=Response,
-    responses=problem_responses(404, 409, 422),
+    responses=problem_responses(404, 409, 412, 422),
 )
 async def delete_names(
+    request: Request,
     caller: NameReader,
     connection: Writer,
     language: InLanguage,
     keys: NamesKeys,
     day: Today,
+    meant: Meant,
     id: RecordInPath,
     purpose: Purpose,
     official: OfficialInQuery = None,
 ) -> Response:
     """Delete the names of all lists of a submission for good: their key is shredded.
 
-    Not while it is being checked. Counts, digests and the audit stay; it cannot be undone.
+    The contents of files in slots of lists of persons go with them. Not while it is being checked.
+    Counts, digests and the audit stay; it cannot be undone.
     """
     held = await editing.hold(connection, caller, id)
+    meant.check(str(held.revision), None)
     names.check_on_the_chain(caller, held, day)
-    await names.delete(connection, keys, by_whom(caller, official), held, purpose)
+    store: Store = request.app.state.store
+    await names.delete(connection, keys, store, by_whom(caller, official), held, purpose)
     return Response(status_code=204, headers=manners(language))
 
 

@@ -151,7 +151,8 @@ class TransitionDone(BaseModel):
 class SubmissionInList(BaseModel):
     """A submission of evidence, as lists show it.
 
-    `version` is meant by changes; `submitted_versions` counts how often it was submitted.
+    `version` is meant by changes; `submitted_versions` counts how often it was submitted. `digest`
+    is that of the ruleset by which it was opened, and then of that by which it was submitted last.
     """
 
     id: int

@@ -1,26 +1,23 @@
-"""Slots, confirmations and findings, as they are handed in and shown."""
+"""Slots and confirmations, as they are handed in and shown."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from app.api.evidence_shapes import ActingDocument, Code, DocumentIn, OfficialShape
-from app.api.officials import Change, OfficialIn
-from app.api.shapes import Day, Line, Strict, Words, lines
+from app.api.evidence_shapes import ActingDocument, Code, DocumentIn
+from app.api.officials import Change
+from app.api.shapes import Day, Line, Strict, Words
 from app.domain.evidence import Step
 from app.domain.evidence.confirmations import Signature
-from app.domain.evidence.findings import Finding, Kind
-from app.domain.territory import Official
+from app.domain.evidence.findings import Kind
 from app.rules.forms import Slot
 
 Need = Literal["list", "finding", "file"]
 RequiredBy = Literal["text", "form", "both"]
-FileName = Annotated[str, Field(min_length=1, max_length=255)]
-Seen = Annotated[str, Field(max_length=4_000), AfterValidator(lines)]
 
 
 class SignatureIn(Strict):
@@ -42,26 +39,6 @@ class ConfirmationsIn(Change):
     """All signatures under the list of a slot."""
 
     confirmations: list[SignatureIn] = Field(max_length=2_000)
-
-
-class FindingIn(Strict):
-    """What was found in a check; `holds`: what the document demands was seen there."""
-
-    kind: Kind
-    found_on: Day
-    place: Line
-    seen: Seen
-    holds: bool
-    photos: list[FileName] = Field(default=[], max_length=50)
-    acting_official: OfficialIn
-
-    def finding(self) -> Finding:
-        """Return it in the words of the domain."""
-        by = self.acting_official
-        official = Official(by.id, by.office, by.position)
-        return Finding(
-            official, self.kind, self.found_on, self.place, self.seen, self.holds, self.photos
-        )
 
 
 class Parts(BaseModel):
@@ -114,6 +91,7 @@ class SlotFinding(BaseModel):
     kind: Kind
     found_on: datetime.date
     holds: bool
+    step: Step
 
 
 class SlotShape(BaseModel):
@@ -150,12 +128,17 @@ class SlotShape(BaseModel):
 
 
 class ListOfPart(BaseModel):
-    """The list of a part, or the whole list."""
+    """The list of a part, or the whole list.
+
+    `repeated` counts rows that repeat a name of this list, `repeated_before` names that stand in
+    the list of a part before it.
+    """
 
     part: str | None
     rows: int
     stated_total: int | None
     repeated: int
+    repeated_before: int
     digest: str
     at: datetime.datetime
 
@@ -180,30 +163,6 @@ class SlotPage(BaseModel):
     """The slots of a submission, in the order of the document."""
 
     items: list[SlotShape]
-    next: str | None
-
-
-class FindingShape(BaseModel):
-    """A field check or a system check."""
-
-    id: int
-    slot: str
-    kind: Kind
-    found_on: datetime.date
-    place: str
-    seen: str
-    holds: bool
-    photos: list[str]
-    step: Step
-    at: datetime.datetime
-    by: str
-    official: OfficialShape
-
-
-class FindingPage(BaseModel):
-    """One page of findings."""
-
-    items: list[FindingShape]
     next: str | None
 
 

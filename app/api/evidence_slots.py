@@ -11,12 +11,10 @@ from fastapi import APIRouter, Request, Response
 from app.api.answers import answer, created
 from app.api.deps import Data, Reader, Rules, Submitter, Today, Writer
 from app.api.errors import problem_responses
+from app.api.evidence_finding_shapes import FindingIn, FindingPage, FindingShape
 from app.api.evidence_shapes import SlotInPath
 from app.api.evidence_slot_shapes import (
     ConfirmationsIn,
-    FindingIn,
-    FindingPage,
-    FindingShape,
     SlotPage,
     SlotShape,
     WholeSlotShape,

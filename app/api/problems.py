@@ -84,6 +84,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, Text]]] = {
     ),
     "part-in-use": (409, Text("Khu dân cư đã có minh chứng", "The part has evidence")),
     "nothing-to-confirm": (409, Text("Chưa có danh sách để xác nhận", "There is no list yet")),
+    "ruleset-changed": (409, Text("Bộ quy tắc đã thay đổi", "The ruleset has changed")),
     "ruleset-missing": (409, Text("Bộ quy tắc không còn cài đặt", "The ruleset is missing")),
     "already-withdrawn": (409, Text("Đã được rút trước đó", "It was withdrawn before")),
     "not-current": (409, Text("Số liệu không còn hiện hành", "The value is not current")),

@@ -75,7 +75,11 @@ def _tell(done: Plan, kept: Kept, apply: bool) -> None:
             )
             err().print(unset, style="yellow", soft_wrap=True)
     if done.names:
-        _print(phrase("Họ tên", "Names"), phrase("Dòng", "Rows"), done.names)
+        _print(
+            phrase("Họ tên", "Names"),
+            phrase("Dòng (byte của tệp)", "Rows (bytes of files)"),
+            done.names,
+        )
     if done.files:
         _print(phrase("Tệp", "Files"), phrase("Tệp (byte)", "Files (bytes)"), done.files)
     if done.strange:

@@ -90,3 +90,8 @@ class Slot(msgspec.Struct, frozen=True):
     form: Form | None
     needs: tuple[Need, ...]
     in_parts: str | None
+
+    @property
+    def lists_persons(self) -> bool:
+        """Tell whether its list, and so whatever else stands in it, may name citizens."""
+        return self.form is not None and self.form.lists == "persons"

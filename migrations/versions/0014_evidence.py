@@ -31,8 +31,8 @@ ENDED = "('approved', 'refused', 'withdrawn')"
 # What changes of a submission, and of what it contains; everything else stands as it was written.
 WRITTEN = {
     "evidence_submission": ("state", "revision", "version", "route", "submitted_on", "changed_at",
-                            "names_deleted_at", "files_deleted_at"),
-    "evidence_list": ("ended_at",),
+                            "digest", "names_deleted_at", "files_deleted_at"),
+    "evidence_list": ("ended_at", "marks", "repeated_before"),
     "evidence_confirmation": ("ended_at",),
     "evidence_file": ("ended_at", "stored"),
 }  # fmt: skip
@@ -197,6 +197,7 @@ def _make_lists() -> None:
         sa.Column("rows", sa.Integer(), nullable=False),
         sa.Column("stated_total", sa.BigInteger(), nullable=True),
         sa.Column("repeated", sa.Integer(), nullable=False),
+        sa.Column("repeated_before", sa.Integer(), nullable=False),
         sa.Column("marks", sa.LargeBinary(), nullable=False),
         sa.Column("client", CODE, nullable=False),
         _moment("at"),
@@ -251,6 +252,7 @@ def _make_contents() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("sha256", CODE, nullable=False),
         sa.Column("stored", CODE, nullable=True),
+        sa.Column("personal", sa.Boolean(), nullable=False),
         sa.Column("step", CODE, nullable=False),
         sa.Column("client", CODE, nullable=False),
         _moment("at"),

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 import httpx
-from conftest import HERE, Described, calling, shipped
+from conftest import HERE, Described, Renewed, calling, shipped
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from hostile import OPERATIONS, Operation, Place, altered, sent
@@ -57,7 +57,7 @@ class Range(NamedTuple):
     admin: httpx.AsyncClient
     described: Described
     columns: tuple[str, ...]
-    token: str
+    token: Renewed
     turns: int
 
     def turn(self, route: Operation, name: str, values: Sequence[Any]) -> Sequence[Any]:
@@ -84,12 +84,12 @@ async def range_on(
         service = served(create_app(settings, shipped(), opened))
         service.state.streams.close()  # who follows a job is told of it once: no stream goes on
         made = await make(database, "Thử đầu vào", "VN", list(SCOPES))
-        token = service.state.tokens.issue(made["client_id"], list(SCOPES))
+        token = Renewed(lambda: service.state.tokens.issue(made["client_id"], list(SCOPES)))
         async with database.as_owner() as connection:
             driver = await driver_of(connection)
             columns = tuple(row[0] for row in await driver.fetch(_COLUMNS, SCHEMA))
         described = Described(json.loads(json.dumps(service.openapi())))
-        async with calling(service, token=token) as admin:
+        async with calling(service, auth=token) as admin:
             turns = 1 if full else _TURNS
             yield Range(service, database, admin, described, columns, token, turns)
 
@@ -165,7 +165,7 @@ async def fire(arena: Range, route: Operation, shot: Shot) -> httpx.Response:
     """Send a request as it is, mending nothing in it."""
     headers = {name: value.encode() for name, value in good_headers(route).items()}
     if not route.form:
-        token = route.sent_by.token if route.sent_by else arena.token
+        token = route.sent_by.token if route.sent_by else arena.token()
         headers["authorization"] = f"Bearer {token}".encode()
     headers.update(dict(shot.headers))
     raw = quote(shot.url, safe="/?&%'*;=-_.()!~+[]").encode()
@@ -176,7 +176,7 @@ async def fire(arena: Range, route: Operation, shot: Shot) -> httpx.Response:
         headers=[(name.encode(), value) for name, value in headers.items()],
         content=shot.content,
     )
-    return await arena.admin.send(request)
+    return await arena.admin.send(request, auth=None)
 
 
 def with_raw(body: Any, changes: Mapping[Place, bytes]) -> bytes:

@@ -122,8 +122,9 @@ class Part(Base):
 class EvidenceList(Base):
     """A list that fills a slot, or a part of one: counts and a keyed digest, no names.
 
-    `part` is empty where the list comes in one piece. `repeated` counts rows that repeat a name;
-    `marks` are keyed hashes of the names, by which other parts find theirs.
+    `part` is empty where the list comes in one piece. `repeated` counts rows that repeat a name of
+    the list itself, `repeated_before` names that stand in a part before it. `marks` are keyed
+    hashes of the names, by which other parts find theirs; they end with the list.
     """
 
     __tablename__ = "evidence_list"
@@ -141,6 +142,7 @@ class EvidenceList(Base):
     rows: Mapped[int]
     stated_total: Mapped[int | None] = mapped_column(BigInteger)
     repeated: Mapped[int]
+    repeated_before: Mapped[int]
     marks: Mapped[bytes] = mapped_column(LargeBinary)
     client: Mapped[str] = mapped_column(_Code)
     at: Mapped[datetime.datetime] = mapped_column(server_default=func.clock_timestamp())
@@ -188,6 +190,7 @@ class EvidenceFile(Base):
 
     `step` tells which office sent it: the commune's files make up the evidence, those of offices
     that check it belong to their findings. `stored` is empty once its content was deleted.
+    `personal`: it stands in a slot of a list of persons, and so may show their names.
     """
 
     __tablename__ = "evidence_file"
@@ -206,6 +209,7 @@ class EvidenceFile(Base):
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(_Code)
     stored: Mapped[str | None] = mapped_column(_Code)
+    personal: Mapped[bool]
     step: Mapped[str] = mapped_column(_Code)
     client: Mapped[str] = mapped_column(_Code)
     at: Mapped[datetime.datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from app.domain.evidence import chain
 from app.rules.evidence import Attached, Confirmed, Missing, SlotEvidence
 
 FINDING_MISSING: Final = Missing("finding-missing")
@@ -42,12 +43,13 @@ class FileState(msgspec.Struct, frozen=True, gc=False):
 
 
 class FindingState(msgspec.Struct, frozen=True, gc=False):
-    """A check that was made for a slot, and whether what the document demands was seen."""
+    """A check that was made for a slot, by which office, and whether what is demanded was seen."""
 
     id: int
     kind: str
     found_on: datetime.date
     holds: bool
+    step: str
 
 
 class SlotState(msgspec.Struct, frozen=True):
@@ -80,8 +82,9 @@ class ContainedValue(msgspec.Struct, frozen=True, gc=False):
 
 
 class Content(msgspec.Struct, frozen=True):
-    """What a submission contained when it was submitted."""
+    """What a submission contained when it was submitted, by the ruleset of this digest."""
 
+    digest: str
     slots: tuple[SlotState, ...]
     values: tuple[ContainedValue, ...]
 
@@ -92,14 +95,16 @@ SELECT DISTINCT ON (s.unit_id) s.unit_id, s.id, s.version, s.state, v.content
   FROM evidence_submission s
   JOIN evidence_version v ON v.submission_id = s.id AND v.number = s.version
  WHERE s.unit_id = ANY($1::int[]) AND s.ruleset = $2 AND s.period = $3
-   AND s.state IN ('submitted', 'verified', 'appraised', 'approved')
+   AND s.state = ANY($4)
  ORDER BY s.unit_id, s.state = 'approved' DESC, s.id DESC
 """
-# Offices that check record findings when the version is kept already: the last one of a slot holds.
+_COUNTS: Final = (*chain.CHECKED, "approved")
+# Offices that check record findings when the version is kept already: that of the highest office
+# of a slot holds, and of those its last.
 _CHECKED: Final = """
 SELECT DISTINCT ON (submission_id, slot) submission_id, slot, holds
   FROM evidence_finding WHERE submission_id = ANY($1::bigint[])
- ORDER BY submission_id, slot, id DESC
+ ORDER BY submission_id, slot, array_position($2::text[], step) DESC, id DESC
 """
 
 
@@ -107,7 +112,7 @@ async def of(
     connection: asyncpg.Connection, units: Sequence[int], ruleset: str, period: str
 ) -> Mapping[int, Attached]:
     """Return what counts as evidence of units by a ruleset in a period, where there is any."""
-    rows = await connection.fetch(_COUNTING, units, ruleset, period)
+    rows = await connection.fetch(_COUNTING, units, ruleset, period, _COUNTS)
     checked = await _checked(connection, [row["id"] for row in rows]) if rows else {}
     contents = [msgspec.json.decode(row["content"], type=Content) for row in rows]
     return {
@@ -123,9 +128,9 @@ async def of(
 async def _checked(
     connection: asyncpg.Connection, submissions: Sequence[int]
 ) -> Mapping[int, Mapping[str, bool]]:
-    """Return what the last check of each slot saw, by submission."""
+    """Return what the check of each slot that holds saw, by submission."""
     found: dict[int, dict[str, bool]] = {}
-    for row in await connection.fetch(_CHECKED, submissions):
+    for row in await connection.fetch(_CHECKED, submissions, list(chain.STEPS)):
         found.setdefault(row["submission_id"], {})[row["slot"]] = row["holds"]
     return found
 
@@ -135,7 +140,7 @@ def _slots(content: Content, checked: Mapping[str, bool]) -> dict[str, SlotEvide
 
 
 def _slot(one: SlotState, holds: bool | None) -> SlotEvidence:
-    """Return a slot as it was submitted, with the last check that was made of it since."""
+    """Return a slot as it was submitted, with the check that holds of those made until now."""
     if holds is None or "finding" not in one.needs:
         return SlotEvidence(one.present, one.complete, one.missing, one.confirmations)
     told = [missing for missing in one.missing if missing not in _OF_FINDINGS]

@@ -63,11 +63,11 @@ class Transition(_Entry):
 
     def holds(self, state: str, route: str | None, day: datetime.date) -> bool:
         """Tell whether it leads on from a state, on a route, on a day."""
-        return (
-            self.before == state
-            and self.route in (None, route)
-            and _within(self.since, self.until, day)
-        )
+        return self.before == state and self.route in (None, route) and self.is_due(day)
+
+    def is_due(self, day: datetime.date) -> bool:
+        """Tell whether there is this transition on a day."""
+        return _within(self.since, self.until, day)
 
 
 class Chain(_Entry):
@@ -95,6 +95,8 @@ STEPS: Final[Mapping[str, ChainStep]] = {one.step: one for one in CHAIN.steps}
 # The states in which offices above the commune check a submission; what it holds is frozen.
 CHECKED: Final[tuple[State, ...]] = ("submitted", "verified", "appraised")
 ENDED: Final[tuple[State, ...]] = ("approved", "refused", "withdrawn")
+# Written out, so that a statement can use the indexes of what is ended, or is not.
+SQL_ENDED: Final = ", ".join(f"'{one}'" for one in ENDED)
 REASONED: Final[frozenset[Action]] = frozenset({"return", "refuse"})
 
 
@@ -114,7 +116,7 @@ def is_on(office: Office, route: str | None, day: datetime.date) -> bool:
     levels = {
         STEPS[one.step].level
         for one in CHAIN.transitions
-        if one.route in (None, route) and _within(one.since, one.until, day)
+        if one.route in (None, route) and one.is_due(day)
     }
     return office.value in levels
 

@@ -37,7 +37,9 @@ _END: Final = "UPDATE evidence_confirmation SET ended_at = clock_timestamp() WHE
 _ADD: Final = """
 INSERT INTO evidence_confirmation
        (submission_id, slot, who, part, digest, signed_on, document, client)
-VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8)
+SELECT $1, $2, w.who, w.part, w.digest, w.signed_on, w.document::jsonb, $8
+  FROM unnest($3::text[], $4::text[], $5::text[], $6::date[], $7::text[])
+       w (who, part, digest, signed_on, document)
 """
 
 
@@ -73,34 +75,25 @@ async def replace(
     if not ended and not fresh:
         return False
     await connection.execute(_END, ended)
-    for one in fresh:
-        await _add(connection, caller, held, slot, one, str(digests[one.who, one.part]))
+    if fresh:
+        columns = zip(
+            *[
+                (
+                    one.who,
+                    one.part,
+                    digests[one.who, one.part],
+                    one.signed_on,
+                    one.document and msgspec.json.encode(one.document).decode(),
+                )
+                for one in fresh
+            ],
+            strict=True,
+        )
+        await connection.execute(_ADD, held.id, slot.slot, *map(list, columns), caller.client_id)
     await editing.touch(connection, held)
     told = {"submission": held.id, "slot": slot.slot, "signed": len(wanted)}
     await audit.note(connection, caller, [Act("evidence.confirmed", held.place, told)])
     return True
-
-
-async def _add(
-    connection: asyncpg.Connection,
-    caller: Caller,
-    held: Held,
-    slot: Slot,
-    one: Signature,
-    digest: str,
-) -> None:
-    document = None if one.document is None else msgspec.json.encode(one.document).decode()
-    await connection.execute(
-        _ADD,
-        held.id,
-        slot.slot,
-        one.who,
-        one.part,
-        digest,
-        one.signed_on,
-        document,
-        caller.client_id,
-    )
 
 
 def _same(

@@ -36,6 +36,7 @@ class Held(msgspec.Struct, frozen=True):
     revision: int
     version: int
     route: str | None
+    submitted_on: datetime.date | None
     names_key: uuid.UUID
     names_deleted_at: datetime.datetime | None
     step: str = ""

@@ -1,13 +1,13 @@
 """Files of a submission: who may send them, what follows what, where their contents lie.
 
-A content is in the store before the record names it, and is removed there after the record has
-forgotten it: whatever is killed when, a file that can be seen can be read.
+A content is in the store before the record names it: whatever is killed when, a file that was sent
+can be read. What is deleted is gone from there before the record forgets it, and is deleted again
+where that was cut off.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -15,9 +15,8 @@ import msgspec
 
 from app.domain import audit
 from app.domain.audit import Act
-from app.domain.evidence import editing
+from app.domain.evidence import editing, names
 from app.domain.evidence.editing import Held
-from app.domain.evidence.store import Store
 from app.domain.refusals import Absent, Complaint, Conflict, Forbidden
 from app.domain.territory import Caller
 from app.rules.errors import Text
@@ -32,10 +31,14 @@ class NewFile(msgspec.Struct, frozen=True):
     media: str
     size: int
     sha256: str
+    personal: bool = False
 
 
 class File(msgspec.Struct, frozen=True):
-    """A file on record; `stored` is empty once its content was deleted."""
+    """A file on record; `stored` is empty once its content was deleted.
+
+    `personal`: it stands in a slot of a list of persons, and is read as their names are.
+    """
 
     id: int
     submission_id: int
@@ -45,6 +48,7 @@ class File(msgspec.Struct, frozen=True):
     size: int
     sha256: str
     stored: str | None
+    personal: bool
     step: str
     client: str
     at: datetime.datetime
@@ -55,6 +59,7 @@ class File(msgspec.Struct, frozen=True):
             "submission": self.submission_id, "slot": self.slot, "name": self.name,
             "media": self.media, "size": self.size, "sha256": self.sha256, "step": self.step,
             "at": self.at, "by": self.client, "content_deleted": self.stored is None,
+            "personal_data": self.personal,
         }  # fmt: skip
 
 
@@ -62,8 +67,11 @@ _COLUMNS: Final = ", ".join(File.__struct_fields__)
 _CURRENT: Final = "submission_id = $1 AND slot = $2 AND name = $3 AND ended_at IS NULL"
 _GET: Final = f"SELECT {_COLUMNS} FROM evidence_file WHERE {_CURRENT}"
 _FORMER: Final = f"""
-SELECT {_COLUMNS} FROM evidence_file
+SELECT {_COLUMNS} FROM evidence_file f
  WHERE submission_id = $1 AND slot = $2 AND name = $3 AND sha256 = $4
+   AND (ended_at IS NULL OR NOT personal
+        OR EXISTS (SELECT FROM evidence_version v
+                    WHERE v.submission_id = f.submission_id AND v.at BETWEEN f.at AND f.ended_at))
  ORDER BY stored IS NULL, id DESC LIMIT 1
 """
 _OF: Final = f"""
@@ -77,18 +85,21 @@ _PHOTO: Final = """
 SELECT EXISTS (SELECT FROM evidence_finding
                 WHERE submission_id = $1 AND slot = $2 AND $3 = ANY (photos))
 """
-# What no submitted version can name is kept by nobody: its content becomes an orphan.
+# What no submitted version can name is kept by nobody: its content becomes an orphan. Where it may
+# show names it is remembered, so that it goes when the names are deleted.
 _END: Final = """
 UPDATE evidence_file f
    SET ended_at = clock_timestamp(),
-       stored = CASE WHEN EXISTS (SELECT FROM evidence_version v
+       stored = CASE WHEN f.personal
+                       OR EXISTS (SELECT FROM evidence_version v
                                    WHERE v.submission_id = f.submission_id AND v.at >= f.at)
                      THEN f.stored END
  WHERE f.id = $1
 """
 _ADD: Final = f"""
-INSERT INTO evidence_file (submission_id, slot, name, media, size, sha256, stored, step, client)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING {_COLUMNS}
+INSERT INTO evidence_file
+       (submission_id, slot, name, media, size, sha256, stored, personal, step, client)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING {_COLUMNS}
 """
 
 _RESTORE: Final = f"UPDATE evidence_file SET stored = $2 WHERE id = $1 RETURNING {_COLUMNS}"
@@ -101,6 +112,8 @@ async def may_record(
 
     Raises Forbidden, Conflict: with the submission held, nothing can change that any more.
     """
+    if new.personal:
+        names.check_kept(held)
     before = await find(connection, held.id, slot, new.name)
     if before is None:
         if await connection.fetchval(_COUNT, held.id, slot) >= MOST:
@@ -125,8 +138,8 @@ async def record(
     if before is not None:
         await connection.execute(_END, before.id)
     (row,) = await connection.fetch(
-        _ADD, held.id, slot, new.name, new.media, new.size, new.sha256, stored, held.step,
-        caller.client_id,
+        _ADD, held.id, slot, new.name, new.media, new.size, new.sha256, stored, new.personal,
+        held.step, caller.client_id,
     )  # fmt: skip
     found = File(**row)
     await _note(connection, caller, held, "evidence.file-recorded", found)
@@ -182,6 +195,13 @@ async def current(
     return found
 
 
+async def note_reading(
+    connection: asyncpg.Connection, caller: Caller, held: Held, one: File, purpose: str | None
+) -> None:
+    """Put on record that a file is read, on whose decision and what for, before it is."""
+    await _note(connection, caller, held, "evidence.file-read", one, purpose)
+
+
 async def _check_ending(connection: asyncpg.Connection, held: Held, before: File) -> None:
     """Raise for a file that is another office's, or the photo of a finding: findings stand."""
     if before.step != held.step:
@@ -191,61 +211,16 @@ async def _check_ending(connection: asyncpg.Connection, held: Held, before: File
 
 
 async def _note(
-    connection: asyncpg.Connection, caller: Caller, held: Held, action: str, one: File
+    connection: asyncpg.Connection,
+    caller: Caller,
+    held: Held,
+    action: str,
+    one: File,
+    reason: str | None = None,
 ) -> None:
     """Put it into the audit without the name, which may be a person's."""
     told = {"submission": held.id, "slot": one.slot, "size": one.size, "sha256": one.sha256}
-    await audit.note(connection, caller, [Act(action, held.place, told)])
-
-
-# --- the end of contents -------------------------------------------------------------------------
-
-_STORED: Final = """
-SELECT id, stored FROM evidence_file
- WHERE submission_id = ANY ($1::bigint[]) AND stored IS NOT NULL ORDER BY id
-"""
-_FORGET: Final = "UPDATE evidence_file SET stored = NULL WHERE id = ANY ($1::bigint[])"
-_DELETED: Final = """
-UPDATE evidence_submission SET files_deleted_at = now()
- WHERE id = ANY ($1::bigint[]) AND files_deleted_at IS NULL
-"""
-_SEES_ALL: Final = "SELECT coalesce(current_setting('ntm.nation', true), '') <> ''"
-_UNNAMED: Final = """
-SELECT lying FROM unnest($1::text[]) l (lying)
- WHERE NOT EXISTS (SELECT FROM evidence_file f WHERE f.stored = l.lying)
-"""
-
-
-async def delete_contents(
-    connection: asyncpg.Connection, store: Store, submission_ids: Sequence[int]
-) -> int:
-    """Delete the contents of all files of submissions; what is on record of them stays.
-
-    They are gone from the store before the transaction ends: killed in between, it is done again.
-    Returns how many there were. Raises Hindered.
-    """
-    rows = await connection.fetch(_STORED, submission_ids)
-    await store.delete([row["stored"] for row in rows])
-    await connection.execute(_FORGET, [row["id"] for row in rows])
-    await connection.execute(_DELETED, submission_ids)
-    return len(rows)
-
-
-async def orphans(
-    connection: asyncpg.Connection, store: Store, older_than: datetime.datetime
-) -> list[str]:
-    """Return the contents in the store that no file names, as long as they are older than a moment.
-
-    A younger one may be of an upload that is not on record yet. Only who sees every territory can
-    tell: raises LookupError for a connection that does not.
-    """
-    if not await connection.fetchval(_SEES_ALL):
-        raise LookupError("orphans are looked for by whoever sees every territory")
-    found: list[str] = []
-    async for some in store.all():
-        old = [one.id for one in some if one.since < older_than]
-        found += [row["lying"] for row in await connection.fetch(_UNNAMED, old)]
-    return found
+    await audit.note(connection, caller, [Act(action, held.place, told, reason)])
 
 
 _TOO_MANY: Final = Text(

@@ -37,7 +37,9 @@ class Keys:
         """
         path, making = self._path(name), self._folder / f".{name.hex}.part"
         with of_files():
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._folder.exists():
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _settle(self._folder.parent)
             if not path.exists():
                 making.unlink(missing_ok=True)
                 with _opened(making, _NEW) as file:
@@ -46,7 +48,7 @@ class Keys:
                 with suppress(FileExistsError):
                     os.link(making, path)
                 making.unlink()
-                self._settle()
+                _settle(self._folder)
         return self.get(name)
 
     def get(self, name: uuid.UUID) -> bytes:
@@ -69,15 +71,10 @@ class Keys:
                 os.write(file, secrets.token_bytes(BYTES))
                 os.fsync(file)
             path.unlink()
-            self._settle()
+            _settle(self._folder)
 
     def _path(self, name: uuid.UUID) -> Path:
         return self._folder / f"{name.hex}.key"
-
-    def _settle(self) -> None:
-        """Make names that were given or taken last."""
-        with _opened(self._folder, os.O_RDONLY) as folder:
-            os.fsync(folder)
 
 
 @contextmanager
@@ -87,6 +84,12 @@ def _opened(path: Path, flags: int) -> Iterator[int]:
         yield file
     finally:
         os.close(file)
+
+
+def _settle(folder: Path) -> None:
+    """Make names last that were given or taken in a folder."""
+    with _opened(folder, os.O_RDONLY) as opened:
+        os.fsync(opened)
 
 
 def unavailable() -> Hindered:

@@ -14,7 +14,7 @@ import msgspec
 
 from app.domain import audit
 from app.domain.audit import Act
-from app.domain.evidence import editing, names, parts, sealing
+from app.domain.evidence import editing, names, parts, rows, sealing
 from app.domain.evidence.editing import Held
 from app.domain.evidence.keys import Keys
 from app.domain.evidence.rows import Listed
@@ -22,6 +22,8 @@ from app.domain.refusals import Absent, Complaint, Conflict, Refused
 from app.domain.territory import Caller
 from app.rules.errors import Text
 from app.rules.forms import Form, Slot
+
+MOST: Final = 1_000_000  # rows of a slot, in all its parts
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -34,15 +36,24 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 _CURRENT: Final = """
-SELECT id, part, digest, at FROM evidence_list
+SELECT id, part, digest, rows, at FROM evidence_list
  WHERE submission_id = $1 AND slot = $2 AND ended_at IS NULL
 """
-_END: Final = "UPDATE evidence_list SET ended_at = clock_timestamp() WHERE id = $1"
+_END: Final = "UPDATE evidence_list SET ended_at = clock_timestamp(), marks = '' WHERE id = $1"
+_MARKS: Final = """
+SELECT id, marks, repeated_before FROM evidence_list
+ WHERE submission_id = $1 AND slot = $2 AND ended_at IS NULL ORDER BY part
+"""
+_SET_BEFORE: Final = """
+UPDATE evidence_list l SET repeated_before = w.count
+  FROM unnest($1::bigint[], $2::int[]) w (id, count) WHERE l.id = w.id
+"""
 _DROP: Final = "DELETE FROM evidence_list_chunk WHERE list_id = $1"
 _ADD: Final = """
 INSERT INTO evidence_list
-       (submission_id, slot, part, digest, rows, stated_total, repeated, marks, client)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id, at
+       (submission_id, slot, part, digest, rows, stated_total, repeated, repeated_before, marks,
+        client)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9) RETURNING id, at
 """
 _ADD_CHUNKS: Final = """
 INSERT INTO evidence_list_chunk (list_id, number, submission_id, content)
@@ -75,6 +86,7 @@ async def record(
     parts.check_known(part, await parts.of(connection, held.id))
     current = {row["part"]: row for row in await connection.fetch(_CURRENT, held.id, slot)}
     _check_apart(part, set(current))
+    _check_size(len(listed.rows) + sum(current[one]["rows"] for one in current.keys() - {part}))
     key = await names.key_for_writing(connection, keys, held)
     digest, repeated = await asyncio.to_thread(lambda: (listed.digest(key), listed.repeated()))
     former = current.get(part)
@@ -89,6 +101,7 @@ async def record(
     )  # fmt: skip
     chunks = await asyncio.to_thread(sealing.seal, key, held.id, row["id"], listed.rows)
     await connection.execute(_ADD_CHUNKS, row["id"], held.id, chunks)
+    await _compare(connection, held, slot)
     await editing.touch(connection, held)
     told = {
         "submission": held.id, "slot": slot, "part": part or None, "rows": len(listed.rows),
@@ -106,6 +119,7 @@ async def remove(
     if part not in current:
         raise Absent(Complaint("/part", "list-not-found", _NONE_THERE))
     await _end(connection, current[part]["id"])
+    await _compare(connection, held, slot)
     await editing.touch(connection, held)
     told = {"submission": held.id, "slot": slot, "part": part or None}
     await audit.note(connection, caller, [Act("evidence.list-removed", held.place, told)])
@@ -116,6 +130,21 @@ async def _end(connection: asyncpg.Connection, list_: int) -> None:
     await connection.execute(_DROP, list_)
 
 
+async def _compare(connection: asyncpg.Connection, held: Held, slot: str) -> None:
+    """Count anew, of each part, the names that stand in a part before it."""
+    lists = await connection.fetch(_MARKS, held.id, slot)
+    if len(lists) < 2 and not any(row["repeated_before"] for row in lists):
+        return
+    found = await asyncio.to_thread(rows.repeated_before, [row["marks"] for row in lists])
+    await connection.execute(_SET_BEFORE, [row["id"] for row in lists], found)
+
+
+def _check_size(total: int) -> None:
+    """Raise Refused where the lists of a slot would have too many rows together."""
+    if total > MOST:
+        raise Refused([Complaint("", "too-many-rows", _TOO_MANY)])
+
+
 def _check_apart(part: str, there: set[str]) -> None:
     """Raise Conflict where a list of all meets lists by part: which of them counts is unclear."""
     if part and "" in there:
@@ -124,6 +153,10 @@ def _check_apart(part: str, there: set[str]) -> None:
         raise Conflict(Complaint("/part", "list-in-parts", _IN_PARTS))
 
 
+_TOO_MANY: Final = Text(
+    f"các danh sách của mục này có tổng cộng hơn {MOST:,} dòng; hãy kiểm tra lại".replace(",", "."),
+    f"the lists of the slot have more than {MOST:,} rows in all; check them",
+)
 _NO_LIST: Final = Text(
     "mục minh chứng này không cần danh sách; xem needs tại …/slots",
     "this slot takes no list; see needs at …/slots",

@@ -5,6 +5,7 @@ Personal data (Luật Bảo vệ dữ liệu cá nhân 91/2025/QH15): everybody 
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from typing import Final
 
@@ -13,15 +14,17 @@ import msgspec
 
 from app.domain import audit
 from app.domain.audit import Act
-from app.domain.evidence import chain, sealing
+from app.domain.evidence import chain, removing, sealing
 from app.domain.evidence.chain import Office
 from app.domain.evidence.editing import Held
 from app.domain.evidence.keys import Keys
 from app.domain.evidence.rows import Row
+from app.domain.evidence.store import Store
 from app.domain.refusals import Complaint, Conflict, Forbidden
 from app.domain.territory import Caller
 from app.rules.errors import Text
 
+SCOPE: Final = "evidence:names"
 Place = tuple[str, int]  # in the lists of a slot: the part, and how many of its rows were read
 
 
@@ -59,6 +62,13 @@ def check_kept(held: Held) -> None:
         raise Conflict(Complaint("/id", "names-deleted", _DELETED))
 
 
+def check_reader(caller: Caller, held: Held, day: datetime.date) -> None:
+    """Raise Forbidden for who may not read what may show names of a submission."""
+    if SCOPE not in caller.scopes:
+        raise Forbidden(Complaint("", "insufficient-scope", _NO_SCOPE))
+    check_on_the_chain(caller, held, day)
+
+
 def check_on_the_chain(caller: Caller, held: Held, day: datetime.date) -> None:
     """Raise Forbidden for who is no office on the submission's chain.
 
@@ -78,9 +88,8 @@ async def key_for_writing(connection: asyncpg.Connection, keys: Keys, held: Held
 
     A key that is gone is not made anew: lists that were sealed with it would never open again.
     """
-    if await connection.fetchval(_ANY, held.id):
-        return keys.get(held.names_key)
-    return keys.make(held.names_key)
+    there = await connection.fetchval(_ANY, held.id)
+    return await asyncio.to_thread(keys.get if there else keys.make, held.names_key)
 
 
 async def page(
@@ -104,10 +113,12 @@ async def page(
         if one["part"] < after[0] or len(found) >= limit or first >= one["rows"]:
             continue
         last = min(one["rows"], first + limit - len(found))
-        key = keys.get(held.names_key)
+        key = await asyncio.to_thread(keys.get, held.names_key)
         for number in range(first // sealing.TOGETHER, (last - 1) // sealing.TOGETHER + 1):
             chunk = await connection.fetchval(_CHUNK, one["id"], number)
-            rows = sealing.unseal(key, held.id, one["id"], number, chunk or b"")
+            rows = await asyncio.to_thread(
+                sealing.unseal, key, held.id, one["id"], number, chunk or b""
+            )
             found += [
                 Shown(one["part"], place, row)
                 for place, row in enumerate(rows, number * sealing.TOGETHER + 1)
@@ -143,15 +154,17 @@ async def read(
 async def delete(
     connection: asyncpg.Connection,
     keys: Keys,
+    store: Store,
     caller: Caller | None,
     held: Held,
     purpose: str,
     action: str = "evidence.names-deleted",
 ) -> None:
-    """Delete the names of a submission for good; counts, digests and the audit stay.
+    """Delete the names of a submission for good, and the contents of files that may show them.
 
-    The key is shredded before the transaction ends: whatever ends the process meanwhile, doing it
-    again makes it whole. Raises Conflict while the submission is being checked.
+    Counts, digests and the audit stay. The key is shredded before the transaction ends: whatever
+    ends the process meanwhile, doing it again makes it whole. Raises Conflict while the submission
+    is being checked, Hindered where the store is.
     """
     office = Office.COMMUNE if caller is None else chain.office_of(caller)
     if held.state in ("draft", "returned") and office is not Office.COMMUNE:
@@ -161,14 +174,23 @@ async def delete(
     if held.names_deleted_at is None:
         await connection.execute(_DROP, held.id)
         await connection.execute(_MARK, held.id)
-        act = Act(action, held.place, {"submission": held.id}, purpose)
+        gone = await removing.delete_contents(connection, store, held.id, personal=True)
+        act = Act(action, held.place, {"submission": held.id, "files": gone}, purpose)
         await audit.note(connection, caller, [act])
-    keys.shred(held.names_key)
+    await asyncio.to_thread(keys.shred, held.names_key)
 
 
 _DELETED: Final = Text(
-    "họ tên trong hồ sơ này đã được xoá vĩnh viễn; chỉ còn số lượng tại …/slots",
-    "the names of this submission were deleted for good; only counts are left, at …/slots",
+    "họ tên trong hồ sơ này đã được xoá vĩnh viễn, chỉ còn số lượng tại …/slots; muốn nộp danh "
+    "sách mới, hãy rút hồ sơ này và lập hồ sơ khác",
+    "the names of this submission were deleted for good, only counts are left, at …/slots; to hand "
+    "in lists anew, withdraw it and open another",
+)
+_NO_SCOPE: Final = Text(
+    "tệp có thể có họ tên của người dân mà máy khách thiếu quyền evidence:names; hãy đề nghị quản "
+    "trị viên cấp quyền",
+    "the file may show names of citizens, and the client lacks the scope evidence:names; ask the "
+    "administrator for it",
 )
 _NOT_ON_THE_CHAIN: Final = Text(
     "chỉ cơ quan xã, huyện, tỉnh xử lý hồ sơ mới được đọc hoặc xoá họ tên; bạn xem được số lượng "

@@ -71,6 +71,17 @@ class Listed(msgspec.Struct, frozen=True):
             yield "repeated-numbers", NUMBERS_REPEATED
 
 
+def repeated_before(lists: Sequence[bytes]) -> list[int]:
+    """Return of each part's marks how many of its names stand in a part before it, each once."""
+    seen: set[bytes] = set()
+    found = []
+    for marks in lists:
+        own = {marks[first : first + MARK] for first in range(0, len(marks), MARK)}
+        found.append(len(own & seen))
+        seen |= own
+    return found
+
+
 class Collector:
     """Collects the rows of a list, and what is wrong with them."""
 

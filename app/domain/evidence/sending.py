@@ -28,7 +28,10 @@ from app.rules.registry import Registry
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """A file that was sent: for which slot, under which name, with what is stated of it."""
+    """A file that was sent: for which slot, under which name, with what is stated of it.
+
+    `meant` raises unless the submission, by its version, is the one that the sender has seen.
+    """
 
     submission: int
     slot: str
@@ -38,6 +41,7 @@ class Sent(msgspec.Struct, frozen=True):
     sha256: str
     media: str | None = None
     stated: frozenset[str] = frozenset()
+    meant: Callable[[str], None] = lambda _: None
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -97,7 +101,7 @@ class Sender:
         if same is not None:  # somebody sent it in the same moment
             await self._store.delete([id_])
             return Recorded(same, unchanged=True)
-        new = _new(sent, media)
+        new = self._new(held, sent, media)
         file, is_new = await files.record(connection, self._caller, held, sent.slot, new, id_)
         return Recorded(file, is_new)
 
@@ -106,13 +110,13 @@ class Sender:
     ) -> tuple[Held, File | None]:
         """Ask whether the file may be sent; the submission is held until the transaction ends."""
         held = await editing.for_checking(connection, self._caller, sent.submission, self._day)
-        slots.known(self._registry, held.ruleset, sent.slot)
-        new = _new(sent, media)
+        sent.meant(str(held.revision))
+        new = self._new(held, sent, media)
         return held, await files.may_record(connection, held, sent.slot, new)
 
-
-def _new(sent: Sent, media: str) -> NewFile:
-    return NewFile(sent.name, media, sent.size, sent.sha256)
+    def _new(self, held: Held, sent: Sent, media: str) -> NewFile:
+        slot = slots.known(self._registry, held.ruleset, sent.slot)
+        return NewFile(sent.name, media, sent.size, sent.sha256, slot.lists_persons)
 
 
 def _check_digests(sent: Sent) -> None:

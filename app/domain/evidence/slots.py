@@ -13,6 +13,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from app.domain.evidence import chain
 from app.domain.evidence.attached import (
     FINDING_ADVERSE,
     FINDING_MISSING,
@@ -21,7 +22,6 @@ from app.domain.evidence.attached import (
     ListState,
     SlotState,
 )
-from app.domain.evidence.rows import MARK
 from app.domain.refusals import Absent, Complaint
 from app.rules.errors import Text
 from app.rules.evidence import Confirmed, Missing
@@ -29,10 +29,13 @@ from app.rules.facts import Fact, Ratio
 from app.rules.forms import Slot
 from app.rules.registry import Registry
 
+_SHOWN_OF_LISTS: Final = (
+    "rows", "stated_total", "repeated", "repeated_before", "digest", "at",
+)  # fmt: skip
 Rows = Sequence[asyncpg.Record]
 _CURRENT: Final = "submission_id = $1 AND ended_at IS NULL"
 _LISTS: Final = f"""
-SELECT slot, part, digest, rows, stated_total, repeated, marks, at
+SELECT slot, part, digest, rows, stated_total, repeated, repeated_before, at
   FROM evidence_list WHERE {_CURRENT}
 """
 _CONFIRMATIONS: Final = f"""
@@ -43,7 +46,8 @@ SELECT slot, name, sha256, size, media FROM evidence_file
  WHERE {_CURRENT} AND step = 'commune' ORDER BY name
 """
 _FINDINGS: Final = """
-SELECT id, slot, kind, found_on, holds FROM evidence_finding WHERE submission_id = $1 ORDER BY id
+SELECT id, slot, kind, found_on, holds, step FROM evidence_finding
+ WHERE submission_id = $1 ORDER BY id
 """
 _PARTS: Final = "SELECT code FROM evidence_part WHERE submission_id = $1 ORDER BY code"
 
@@ -56,6 +60,11 @@ class Filled(msgspec.Struct, frozen=True):
     confirmations: Mapping[str, Rows]
     files: Mapping[str, Rows]
     findings: Mapping[str, Rows]
+
+    def slots(self) -> set[str]:
+        """Return the slots in which there is something."""
+        kinds = (self.lists, self.confirmations, self.files, self.findings)
+        return {slot for kind in kinds for slot in kind}
 
 
 async def filled(connection: asyncpg.Connection, submission: int) -> Filled:
@@ -76,8 +85,7 @@ async def lists_of(
     """Return the lists that stand in a slot, part by part."""
     rows = [one for one in await connection.fetch(_LISTS, submission) if one["slot"] == slot]
     return [
-        {name: row[name] for name in ("rows", "stated_total", "repeated", "digest", "at")}
-        | {"part": row["part"] or None}
+        {name: row[name] for name in _SHOWN_OF_LISTS} | {"part": row["part"] or None}
         for row in sorted(rows, key=lambda one: str(one["part"]))
     ]
 
@@ -93,12 +101,16 @@ def known(registry: Registry, ruleset: str, slot: str) -> Slot:
     """Return a slot of a ruleset; raise Absent."""
     found = registry.slots.get(ruleset, {}).get(slot)
     if found is None:
-        message = Text(
-            f"bộ quy tắc {ruleset} không nêu mục minh chứng này; xem danh sách tại …/slots",
-            f"the ruleset {ruleset} names no such slot; see the list at …/slots",
-        )
-        raise Absent(Complaint("/slot", "slot-not-found", message))
+        raise Absent(Complaint("/slot", "slot-not-found", unknown(ruleset)))
     return found
+
+
+def unknown(ruleset: str) -> Text:
+    """Say that a ruleset has no such slot."""
+    return Text(
+        f"bộ quy tắc {ruleset} không nêu mục minh chứng này; xem danh sách tại …/slots",
+        f"the ruleset {ruleset} names no such slot; see the list at …/slots",
+    )
 
 
 def states(
@@ -124,7 +136,7 @@ def _state(slot: Slot, found: Filled, claim: Fact | None) -> SlotState:
         for row in found.files.get(slot.slot, ())
     )
     findings = tuple(
-        FindingState(row["id"], row["kind"], row["found_on"], row["holds"])
+        FindingState(row["id"], row["kind"], row["found_on"], row["holds"], row["step"])
         for row in found.findings.get(slot.slot, ())
     )
     signed = found.confirmations.get(slot.slot, ())
@@ -159,9 +171,12 @@ def _lacking_list(lists: Mapping[str, asyncpg.Record], parts: Sequence[str]) -> 
 
 
 def _lacking_finding(findings: Sequence[FindingState]) -> list[Missing]:
+    """Return what is missing of checks: that of the highest office holds, and of those its last."""
     if not findings:
         return [FINDING_MISSING]
-    return [] if findings[-1].holds else [FINDING_ADVERSE]
+    steps = list(chain.STEPS)
+    holding = max(findings, key=lambda one: (steps.index(one.step), one.id))
+    return [] if holding.holds else [FINDING_ADVERSE]
 
 
 def _signers(slot: Slot, parts: Sequence[str]) -> list[tuple[str, Sequence[str]]]:
@@ -201,7 +216,7 @@ def _list_state(
     total = sum(row["rows"] for row in lists.values())
     stated = [row["stated_total"] for row in lists.values()]
     claimed = claim.numerator if isinstance(claim, Ratio) else None
-    repeated = total - len({mark for row in lists.values() for mark in _marks(row["marks"])})
+    repeated = sum(row["repeated"] + row["repeated_before"] for row in lists.values())
     whole = "" in lists or not parts
     differs = any(row["stated_total"] not in (None, row["rows"]) for row in lists.values())
     contradictions = (
@@ -220,11 +235,6 @@ def _list_state(
         repeated=repeated,
         contradictions=contradictions,
     )
-
-
-def _marks(marks: bytes) -> Iterable[bytes]:
-    """Return the mark of each name: one that stands in several parts has the same in each."""
-    return (marks[first : first + MARK] for first in range(0, len(marks), MARK))
 
 
 def _whole(

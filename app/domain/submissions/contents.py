@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import asyncpg
@@ -12,6 +12,7 @@ from app.domain.evaluations import on_record
 from app.domain.evidence import slots
 from app.domain.evidence.attached import ContainedValue, Content, SlotState
 from app.domain.evidence.editing import Held
+from app.domain.evidence.slots import Filled
 from app.domain.refusals import Absent, Complaint, Conflict
 from app.rules.errors import Text
 from app.rules.facts import Recorded
@@ -25,10 +26,15 @@ _READ: Final = "SELECT content FROM evidence_version WHERE submission_id = $1 AN
 
 
 async def of(connection: asyncpg.Connection, registry: Registry, held: Held) -> Content:
-    """Return what a submission contains now."""
-    facts = await _facts(connection, _entry(registry, held), held)
+    """Return what a submission contains now; raise Conflict where its ruleset has lost slots."""
+    entry = entry_of(registry, held)
+    facts = await _facts(connection, entry, held)
+    filled = await slots.filled(connection, held.id)
+    if lost := filled.slots() - registry.slots.get(held.ruleset, {}).keys():
+        raise Conflict(Complaint("/ruleset", "ruleset-changed", _changed(held, sorted(lost))))
     return Content(
-        slots=await slot_states(connection, registry, held, facts),
+        digest=entry.compiled.digest,
+        slots=_states(registry, held, filled, facts),
         values=tuple(
             ContainedValue(code, str(one.period), one.value_id)
             for code, one in sorted(facts.items())
@@ -38,16 +44,17 @@ async def of(connection: asyncpg.Connection, registry: Registry, held: Held) -> 
 
 
 async def slot_states(
-    connection: asyncpg.Connection,
-    registry: Registry,
-    held: Held,
-    facts: Mapping[str, Recorded] | None = None,
+    connection: asyncpg.Connection, registry: Registry, held: Held
 ) -> tuple[SlotState, ...]:
     """Return the state of every slot of a submission, in the order of the document."""
-    if facts is None:
-        facts = await _facts(connection, _entry(registry, held), held)
+    facts = await _facts(connection, entry_of(registry, held), held)
+    return _states(registry, held, await slots.filled(connection, held.id), facts)
+
+
+def _states(
+    registry: Registry, held: Held, filled: Filled, facts: Mapping[str, Recorded]
+) -> tuple[SlotState, ...]:
     claims = {code: one.fact for code, one in facts.items() if not one.discounted}
-    filled = await slots.filled(connection, held.id)
     return slots.states(registry.slots.get(held.ruleset, {}).values(), filled, claims)
 
 
@@ -68,7 +75,8 @@ async def version(connection: asyncpg.Connection, held: Held, number: int, name:
     return msgspec.json.decode(content, type=Content)
 
 
-def _entry(registry: Registry, held: Held) -> Entry:
+def entry_of(registry: Registry, held: Held) -> Entry:
+    """Return the ruleset of a submission as it is installed; raise Conflict where it is not."""
     entry = registry.entries.get(held.ruleset)
     if entry is None:
         message = Text(
@@ -77,6 +85,15 @@ def _entry(registry: Registry, held: Held) -> Entry:
         )
         raise Conflict(Complaint("/ruleset", "ruleset-missing", message))
     return entry
+
+
+def _changed(held: Held, lost: Sequence[str]) -> Text:
+    return Text(
+        f"bộ quy tắc {held.ruleset} nay không còn các mục minh chứng {', '.join(lost)} mà hồ sơ số "
+        f"{held.id} đã có nội dung; hãy rút hồ sơ này và lập hồ sơ khác",
+        f"the ruleset {held.ruleset} has no more the slots {', '.join(lost)}, which submission "
+        f"{held.id} has filled; withdraw it and open another",
+    )
 
 
 async def _facts(

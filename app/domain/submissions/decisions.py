@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from app.domain.evidence import chain
+from app.domain.evidence import chain, slots
 from app.domain.evidence.chain import Action
 from app.domain.evidence.editing import Held
 from app.domain.refusals import Complaint, Refused, pointer
@@ -55,11 +55,8 @@ def check(registry: Registry, held: Held, decision: Decision, day: datetime.date
             where = pointer("items", number, "slot")
             complaints.append(Complaint(where, "duplicate-item", _TWICE))
         if one.slot not in known:
-            message = Text(
-                "bộ quy tắc không nêu mục minh chứng này; xem danh sách tại …/slots",
-                "the ruleset names no such slot; see the list at …/slots",
-            )
-            complaints.append(Complaint(pointer("items", number, "slot"), "unknown-slot", message))
+            where = pointer("items", number, "slot")
+            complaints.append(Complaint(where, "unknown-slot", slots.unknown(held.ruleset)))
     if decision.action in chain.REASONED:
         if decision.reason is None:
             complaints.append(Complaint("/reason", "missing-field", _WHY))

@@ -14,8 +14,9 @@ _COMPARED: Final = ("present", "complete", "missing", "list", "confirmations", "
 
 
 def between(before: Content, after: Content) -> dict[str, Any]:
-    """Return the slots and values that differ, each as it was and as it is."""
+    """Return the rulesets, the slots and values that differ, each as it was and as it is."""
     return {
+        "digests": {"before": before.digest, "after": after.digest},
         "slots": list(_slots(before.slots, after.slots)),
         "values": list(_values(_by_code(before), _by_code(after))),
     }

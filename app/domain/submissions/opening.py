@@ -36,19 +36,19 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 # Of two that are opened at once, one waits for the other here and then is none.
-_OPEN: Final = """
+_OPEN: Final = f"""
 INSERT INTO evidence_submission
        (unit_id, district_id, province_id, ruleset, digest, period, period_first, period_last,
         unit_on, state, revision, version, names_key, client)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'draft', 1, 0, $10, $11)
 ON CONFLICT (unit_id, ruleset, period)
-      WHERE state NOT IN ('approved', 'refused', 'withdrawn') DO NOTHING
+      WHERE state NOT IN ({chain.SQL_ENDED}) DO NOTHING
 RETURNING id
 """
-_THERE: Final = """
+_THERE: Final = f"""
 SELECT id FROM evidence_submission
  WHERE unit_id = $1 AND ruleset = $2 AND period = $3
-   AND state NOT IN ('approved', 'refused', 'withdrawn')
+   AND state NOT IN ({chain.SQL_ENDED})
 """
 
 

@@ -17,7 +17,7 @@ import msgspec
 from app.database import Database
 from app.domain import audit
 from app.domain.audit import Act
-from app.domain.evidence import chain, editing, files, names
+from app.domain.evidence import chain, editing, names, removing
 from app.domain.evidence.keys import Keys
 from app.domain.evidence.store import Store
 from app.domain.recordings import OPERATOR
@@ -40,7 +40,8 @@ class Kept(msgspec.Struct, frozen=True):
 class Due(msgspec.Struct, frozen=True):
     """A submission that ended long enough ago, and how much of it is to go.
 
-    `count` are rows with names, or files; `size` the bytes of these.
+    `count` are rows with names, or files; `size` the bytes of files: of names, of those that may
+    show them.
     """
 
     submission: int
@@ -73,17 +74,22 @@ SELECT s.id AS submission, u.key AS unit, s.period, s.state, s.changed_at AS sin
          ORDER BY w.valid_from DESC NULLS LAST LIMIT 1) AS name
   FROM evidence_submission s JOIN unit u ON u.id = s.unit_id
   CROSS JOIN LATERAL ({left}) c
- WHERE s.state = ANY ($1) AND s.changed_at < $2 AND s.{gone} IS NULL AND c.all_of_them > 0
+ WHERE s.state IN ({ended}) AND s.changed_at < $1 AND s.{gone} IS NULL AND c.all_of_them > 0
  ORDER BY s.changed_at, s.id
 """
 # A list that was followed has no rows any more, but its key is there.
 _NAMES: Final = _DUE.format(
-    counted="c.count::int, 0 AS size",
+    counted="c.count::int, c.size::bigint",
     left="""
-    SELECT coalesce(sum(l.rows) FILTER (WHERE l.ended_at IS NULL), 0) AS count,
-           count(*) AS all_of_them
-      FROM evidence_list l WHERE l.submission_id = s.id""",
+    SELECT l.count, f.size, l.all_of_them + f.all_of_them AS all_of_them
+      FROM (SELECT coalesce(sum(rows) FILTER (WHERE ended_at IS NULL), 0) AS count,
+                   count(*) AS all_of_them
+              FROM evidence_list WHERE submission_id = s.id) l,
+           (SELECT coalesce(sum(size), 0) AS size, count(*) AS all_of_them
+              FROM evidence_file WHERE submission_id = s.id AND personal AND stored IS NOT NULL) f
+    """,
     gone="names_deleted_at",
+    ended=chain.SQL_ENDED,
 )
 _FILES: Final = _DUE.format(
     counted="c.all_of_them::int AS count, c.size::bigint",
@@ -91,7 +97,9 @@ _FILES: Final = _DUE.format(
     SELECT coalesce(sum(f.size), 0) AS size, count(*) AS all_of_them
       FROM evidence_file f WHERE f.submission_id = s.id AND f.stored IS NOT NULL""",
     gone="files_deleted_at",
+    ended=chain.SQL_ENDED,
 )
+_NATION: Final = "SELECT id FROM unit WHERE level = 'nation'"
 
 
 _ONE_NAMED: Final = "SELECT EXISTS (SELECT FROM evidence_file WHERE stored = ANY ($1::text[]))"
@@ -101,7 +109,7 @@ async def plan(
     connection: asyncpg.Connection, store: Store, kept: Kept, now: datetime.datetime
 ) -> Plan:
     """Return what is to go; raise Hindered where the store cannot be looked into."""
-    unnamed = await files.orphans(connection, store, now - _ABANDONED)
+    unnamed = await removing.orphans(connection, store, now - _ABANDONED)
     return Plan(
         await _due(connection, _NAMES, kept.names, now),
         await _due(connection, _FILES, kept.files, now),
@@ -118,7 +126,7 @@ async def carry_out(
         async with database.writing() as connection:
             held = await editing.hold(connection, _OPERATOR, one.submission)
             why = _why(kept.names)
-            await names.delete(connection, keys, None, held, why, "evidence.names-purged")
+            await names.delete(connection, keys, store, None, held, why, "evidence.names-purged")
         told("names", done, len(wanted.names))
     for done, one in enumerate(wanted.files, 1):
         async with database.writing() as connection:
@@ -126,7 +134,8 @@ async def carry_out(
         told("files", done, len(wanted.files))
     unnamed = () if wanted.strange else wanted.unnamed
     for first in range(0, len(unnamed), _TOGETHER):
-        await store.delete(unnamed[first : first + _TOGETHER])
+        async with database.writing() as connection:
+            await _delete_unnamed(connection, store, unnamed[first : first + _TOGETHER])
 
 
 async def _due(
@@ -135,7 +144,7 @@ async def _due(
     if days is None:
         return []
     before = now - datetime.timedelta(days=days)
-    return [Due(**row) for row in await connection.fetch(statement, list(chain.ENDED), before)]
+    return [Due(**row) for row in await connection.fetch(statement, before)]
 
 
 async def _is_strange(connection: asyncpg.Connection, store: Store) -> bool:
@@ -149,10 +158,18 @@ async def _is_strange(connection: asyncpg.Connection, store: Store) -> bool:
 
 async def _delete_files(connection: asyncpg.Connection, store: Store, one: Due, why: str) -> None:
     held = await editing.hold(connection, _OPERATOR, one.submission)
-    gone = await files.delete_contents(connection, store, [held.id])
+    gone = await removing.delete_contents(connection, store, held.id)
     if gone:
         told = {"submission": held.id, "files": gone}
         await audit.note(connection, None, [Act("evidence.files-purged", held.place, told, why)])
+
+
+async def _delete_unnamed(connection: asyncpg.Connection, store: Store, ids: Sequence[str]) -> None:
+    nowhere = (await connection.fetchval(_NATION), None, None)
+    told = {"contents": len(ids)}
+    act = Act("evidence.contents-purged", nowhere, told, "không tệp nào dùng nội dung này")
+    await audit.note(connection, None, [act])
+    await store.delete(ids)
 
 
 def _why(days: int | None) -> str:

@@ -105,8 +105,7 @@ def _await(found: Conditions, caller: Caller, day: datetime.date) -> None:
     """Add the condition that it is the caller's turn: to fill, to check, or to decide."""
     turns: dict[tuple[str, str | None, str], None] = {}
     for one in chain.CHAIN.transitions:
-        due = (one.since is None or one.since <= day) and (one.until is None or day <= one.until)
-        if due and one.action != "withdraw" and chain.stands_at(caller, one.step):
+        if one.is_due(day) and one.action != "withdraw" and chain.stands_at(caller, one.step):
             turns[one.before, one.route, one.step] = None
     marks = [_turn(found, caller, *one) for one in turns]
     found.add(f"({' OR '.join(marks)})" if marks else "false")

@@ -13,7 +13,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from app.domain import audit
+from app.domain import audit, ruleset_snapshots
 from app.domain.audit import Act
 from app.domain.evidence import chain, duties
 from app.domain.evidence.attached import Content
@@ -39,7 +39,7 @@ class IllegalTransition(Conflict):
 _MOVE: Final = """
 UPDATE evidence_submission
    SET state = $2, revision = revision + 1, version = $3, route = $4, submitted_on = $5,
-       changed_at = now()
+       digest = $6, changed_at = now()
  WHERE id = $1
 """
 _NOTE: Final = """
@@ -48,7 +48,6 @@ INSERT INTO evidence_event
         official_office, official_position, document, reason, items, day)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::jsonb, $13, $14::text::jsonb, $15)
 """
-_LAST: Final = "SELECT submitted_on FROM evidence_submission WHERE id = $1"
 # What is done, as the audit names it.
 _DONE: Final = {
     "submit": "submitted", "reopen": "reopened", "withdraw": "withdrawn", "verify": "verified",
@@ -84,17 +83,33 @@ async def act(
     """
     chosen = await _chosen(connection, caller, held, decision, day)
     decisions.check(registry, held, decision, day)
-    version, route = held.version, held.route
-    submitted_on = await connection.fetchval(_LAST, held.id)
+    done = msgspec.structs.replace(held, state=chosen.after)
     if decision.action == "submit":
-        version, route, submitted_on = version + 1, chain.route_on(day), day
-        content = await contents.of(connection, registry, held)
-        await contents.keep(connection, held, version, content)
-        await freezing.freeze(connection, held.id, _values(content))
+        done = await _submit(connection, registry, done, day)
     elif held.state in chain.CHECKED and chosen.after not in chain.CHECKED:
         await _let_go(connection, caller, held, chosen)
-    await connection.execute(_MOVE, held.id, chosen.after, version, route, submitted_on)
-    await _note(connection, caller, held, chosen, decision, version, route, day)
+    await connection.execute(
+        _MOVE, held.id, done.state, done.version, done.route, done.submitted_on, done.digest
+    )
+    await _note(connection, caller, done, chosen, decision, day)
+
+
+async def _submit(
+    connection: asyncpg.Connection, registry: Registry, held: Held, day: datetime.date
+) -> Held:
+    """Keep what is submitted and freeze its values; return the submission as it stands then.
+
+    Its slots are those of the ruleset as it is installed now, whose digest it has from now on.
+    """
+    entry = contents.entry_of(registry, held)
+    await ruleset_snapshots.keep(connection, entry)
+    content = await contents.of(connection, registry, held)
+    await contents.keep(connection, held, held.version + 1, content)
+    await freezing.freeze(connection, held.id, _values(content))
+    return msgspec.structs.replace(
+        held, version=held.version + 1, route=chain.route_on(day), submitted_on=day,
+        digest=entry.compiled.digest,
+    )  # fmt: skip
 
 
 async def _let_go(
@@ -138,23 +153,23 @@ async def _chosen(
 async def _note(
     connection: asyncpg.Connection,
     caller: Caller,
-    held: Held,
+    done: Held,
     chosen: Transition,
     decision: Decision,
-    version: int,
-    route: str | None,
     day: datetime.date,
 ) -> None:
     official = decision.official
     await connection.execute(
-        _NOTE, held.id, decision.action, held.state, chosen.after, chosen.step, route, version,
-        caller.client_id, official.id, official.office, official.position,
+        _NOTE, done.id, decision.action, chosen.before, chosen.after, chosen.step, done.route,
+        done.version, caller.client_id, official.id, official.office, official.position,
         _json(decision.document), decision.reason, _json(decision.items), day,
     )  # fmt: skip
-    told = {"submission": held.id, "version": version, "state": chosen.after, "step": chosen.step}
-    done = Act(f"submission.{_DONE[decision.action]}", held.place, told, decision.reason)
+    told = {
+        "submission": done.id, "version": done.version, "state": chosen.after, "step": chosen.step,
+    }  # fmt: skip
+    act_ = Act(f"submission.{_DONE[decision.action]}", done.place, told, decision.reason)
     acting = msgspec.structs.replace(caller, official=official)
-    await audit.note(connection, acting, [done])
+    await audit.note(connection, acting, [act_])
 
 
 def _json(value: Any) -> str:

@@ -110,12 +110,13 @@ def _frozen(error: asyncpg.PostgresError) -> Text:
     indicator, period, submission = str(error.detail).split(" ")
     return Text(
         f"số liệu {indicator} kỳ {period} nằm trong hồ sơ minh chứng số {submission} đang được "
-        f"kiểm tra nên chưa sửa hay rút được; xem /v1/evidence-submissions/{submission}, hãy chờ "
-        "quyết định hoặc rút hồ sơ rồi thử lại",
+        "kiểm tra nên chưa sửa hay rút được; hãy chờ quyết định, hoặc để xã rút hồ sơ (trước khi "
+        "thẩm tra) hay cơ quan đang kiểm tra trả lại hồ sơ; xem "
+        f"/v1/evidence-submissions/{submission}",
         f"the value of {indicator} in {period} is in evidence submission {submission}, which is "
-        f"being checked, so that it is neither followed nor retracted now; see "
-        f"/v1/evidence-submissions/{submission}, wait for the decision or withdraw the submission, "
-        "and try again",
+        "being checked, so that it is neither followed nor retracted now; wait for the decision, "
+        "or let the commune withdraw the submission (before it is verified) or the office that "
+        f"checks it return it; see /v1/evidence-submissions/{submission}",
     )
 
 
