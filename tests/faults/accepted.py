@@ -104,7 +104,7 @@ RULES: Final = (
     Rule(f"PUT {_SLOT}/confirmations", "body:/confirmations/0/(part|document)",
          frozenset({"null"}), "the list is signed as a whole; without a document"),
     Rule(f"POST {_SLOT}/findings", "body:/holds", frozenset({"true"}), "that is what was seen"),
-    Rule(f"GET {_SLOT}/names|DELETE {_EVIDENCE}/{{id}}/names", "query:purpose",
+    Rule(f"GET {_SLOT}/(names|files/{{name}})|DELETE {_EVIDENCE}/{{id}}/names", "query:purpose",
          _of_length(5) | _RAW_PURPOSES | _HALVES - {"lone surrogate"},
          "free text; bytes that are no text are read as U+FFFD"),
     Rule(f"PUT {_SLOT}/rows", "csv:(Họ và Tên|Ghi chú)", FREE, "names and notes"),
