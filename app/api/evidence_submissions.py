@@ -203,6 +203,8 @@ async def act_on_submission(
 
     It says which state it means, by `If-Match` or `version`. An action that does not lead on from
     there is refused (409) with those that do (`may`). No office and no official acts at two steps.
+    Return, refusal and withdrawal are our extension, the route without a district our assumption
+    (`GET …/chain` says what each is to the documents).
     """
     held = await editing.hold(connection, caller, id)
     meant.check(str(held.revision), body.version, required=True)
