@@ -39,6 +39,7 @@ from app.settings import VARIABLES, Settings
 ROOT = Path(__file__).resolve().parents[1]
 PREVIEW = "/v1/evaluations/preview"
 HERE = "http://127.0.0.1:8000"
+HASTY = 'ALTER DATABASE "{}" SET synchronous_commit = off'
 OPENED: list[Database] = []
 ANYTHING = {"if-match": "*"}  # for a change that may follow whatever is on record
 
@@ -94,20 +95,21 @@ def urls(cluster: Embedded, name: str) -> dict[str, str]:
     }
 
 
-def clone(cluster: Embedded, name: str, template: str = "ntm") -> dict[str, str]:
+def clone(
+    cluster: Embedded, name: str, template: str = "ntm", *, hasty: bool = False
+) -> dict[str, str]:
     """Make a database like a template of the cluster; return the settings by which it is used.
 
-    Whoever comes back to a file of tests that others had a part of makes it anew. Nobody kills
-    this server: commits need not wait for the disk. Drills that kill one have their own.
+    Whoever comes back to a file of tests that others had a part of makes it anew. In a hasty one
+    commits do not wait for the disk: nobody kills this server, but no command starts on it either.
     """
-    asyncio.run(
-        _execute(
-            cluster,
-            f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)',
-            f'CREATE DATABASE "{name}" TEMPLATE "{template}"',
-            f'ALTER DATABASE "{name}" SET synchronous_commit = off',
-        )
-    )
+    statements = [
+        f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)',
+        f'CREATE DATABASE "{name}" TEMPLATE "{template}"',
+    ]
+    if hasty:
+        statements.append(HASTY.format(name))
+    asyncio.run(_execute(cluster, *statements))
     return urls(cluster, name)
 
 
@@ -123,7 +125,7 @@ def settings(
     cluster: Embedded, worker_id: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
     """Settings with a database of this worker's own."""
-    found = clone(cluster, f"ntm_{worker_id}")
+    found = clone(cluster, f"ntm_{worker_id}", hasty=True)
     return Settings(
         database_url=SecretStr(found["NTM_DATABASE_URL"]),
         database_owner_url=SecretStr(found["NTM_DATABASE_OWNER_URL"]),
@@ -170,6 +172,7 @@ class Renewed(httpx.Auth):
 
     def __init__(self, issue: Callable[[], str]) -> None:
         self._issue, self._token, self._until = issue, "", 0.0
+        self.first = f"Bearer {self()}"
 
     def __call__(self) -> str:
         """Return a token that lives for some minutes yet."""
@@ -179,7 +182,8 @@ class Renewed(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send it along, unless a request says itself who sends it."""
-        request.headers.setdefault("authorization", f"Bearer {self()}")
+        if request.headers.get("authorization", self.first) == self.first:
+            request.headers["authorization"] = f"Bearer {self()}"
         yield request
 
 
@@ -188,7 +192,8 @@ def calling(
 ) -> httpx.AsyncClient:
     """Return a client whose calls come from `host` and never raise what the service raised."""
     transport = httpx.ASGITransport(app=service, raise_app_exceptions=False, client=(host, 50_000))
-    headers = {"authorization": f"Bearer {token}"} if token else {}
+    sender = auth.first if auth else f"Bearer {token}" if token else ""
+    headers = {"authorization": sender} if sender else {}
     return httpx.AsyncClient(transport=transport, base_url=HERE, headers=headers, auth=auth)
 
 

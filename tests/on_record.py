@@ -25,7 +25,7 @@ MOST = 1_000  # values per request
 
 def apart(cluster: Embedded, name: str, folder: Path) -> Settings:
     """Return settings with a database that no other file of tests writes to."""
-    found = clone(cluster, name)
+    found = clone(cluster, name, hasty=True)
     return Settings(
         database_url=SecretStr(found["NTM_DATABASE_URL"]),
         database_owner_url=SecretStr(found["NTM_DATABASE_OWNER_URL"]),

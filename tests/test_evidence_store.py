@@ -58,17 +58,15 @@ def below(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
 async def test_what_is_put_is_read_until_it_is_deleted(kept: Store, content: bytes) -> None:
-    """A store gives back the very bytes, tells what it has, and forgets what is deleted."""
+    """A store gives back the very bytes, and forgets what is deleted."""
     one, other = store.new_id(), store.new_id()
     await kept.put(one, io.BytesIO(content), len(content))
     await kept.put(other, io.BytesIO(SMALL), len(SMALL))
     assert await content_of(kept, one) == content
     assert await all_of(kept) == sorted([one, other])
-    assert await kept.has(one)
     assert {lying.since > LONG_AGO async for some in kept.all() for lying in some} == {True}
     await kept.delete([one, store.new_id()])
     assert await all_of(kept) == [other]
-    assert not await kept.has(one)
     await kept.delete([one])  # once more: it is gone already
     with pytest.raises(Hindered) as lost:
         await content_of(kept, one)
@@ -190,7 +188,6 @@ async def test_a_bucket_that_refuses_or_is_not_there_says_what_to_do(
     kept = stores.of(settings)
     bucket.refused = "/"
     for what in (kept.put(store.new_id(), io.BytesIO(SMALL), 9), content_of(kept, "a" * 32),
-                 kept.has("a" * 32),
                  kept.delete(["a" * 32]), all_of(kept)):  # fmt: skip
         with pytest.raises(Hindered) as hindered:
             await what

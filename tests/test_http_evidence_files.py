@@ -471,9 +471,11 @@ async def test_a_content_of_one_piece_that_was_altered_is_told(
     assert (cut.status_code, problem(cut)["code"]) == (503, "storage-unavailable")
 
 
+@pytest.mark.parametrize("left", [None, PDF[:-1]])
 async def test_a_lost_content_that_is_sent_again_is_kept_again(
-    commune: httpx.AsyncClient, draft: str, settings: Settings, database: Database
-) -> None:
+    commune: httpx.AsyncClient, draft: str, settings: Settings, database: Database,
+    left: bytes | None,
+) -> None:  # fmt: skip
     """The file on record does not change, and can be read once more (THREATS 46)."""
     before = on_disk(settings)
     first = (await commune.put(f"{draft}/a.pdf", content=PDF)).json()
@@ -481,12 +483,14 @@ async def test_a_lost_content_that_is_sent_again_is_kept_again(
     version = (await commune.get(submission)).json()["version"]
     (path,) = on_disk(settings) - before
     path.unlink()
+    if left is not None:
+        path.write_bytes(left)
     again = await commune.put(f"{draft}/a.pdf", content=PDF)
     assert (again.status_code, again.json()) == (200, first)
     assert (await commune.get(f"{draft}/a.pdf")).content == PDF
     assert (await commune.get(submission)).json()["version"] == version
     assert (await commune.put(f"{draft}/a.pdf", content=PDF)).json()["unchanged"] is True
-    assert len(on_disk(settings) - before) == 1
+    assert len(on_disk(settings) - before) == (1 if left is None else 2)
     assert len(await acts(database, draft)) == 2
 
 

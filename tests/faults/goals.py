@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 import asyncpg
-from conftest import urls
+from conftest import HASTY, urls
 from running import settings_of
 
 from app.database import OWNER, Database
@@ -45,16 +45,19 @@ class Stage:
         """Make a folder of a drill's own."""
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._folder))
 
-    async def clone(self, name: str) -> dict[str, str]:
-        """Make a prepared database of a drill's own; return the settings by which it is used."""
+    async def clone(self, name: str, *, hasty: bool = False) -> dict[str, str]:
+        """Make a prepared database of a drill's own; return the settings by which it is used.
+
+        In a hasty one commits do not wait for the disk: no command starts on it.
+        """
         chosen = f"{name}_{os.getpid()}_{next(_NUMBERS)}"
         connection = await asyncpg.connect(
             host=self.cluster.socket_folder, user=OWNER, database="postgres"
         )
         try:
             await connection.execute(f'CREATE DATABASE "{chosen}" TEMPLATE "ntm"')
-            # Nobody kills this server: commits need not wait for the disk.
-            await connection.execute(f'ALTER DATABASE "{chosen}" SET synchronous_commit = off')
+            if hasty:
+                await connection.execute(HASTY.format(chosen))
         finally:
             await connection.close()
         return urls(self.cluster, chosen) | {"NTM_DATA_DIR": str(self.folder(name))}

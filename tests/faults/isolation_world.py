@@ -209,7 +209,7 @@ _NOBODY: Final = "ntm-00000000000000ff"
 @contextlib.asynccontextmanager
 async def world_on(stage: Stage) -> AsyncIterator[World]:
     """Open a service on a database of its own, with everything on record."""
-    env = await stage.clone("isolation")
+    env = await stage.clone("isolation", hasty=True)
     settings = stage.settings(env, rate_limit=0, max_running=1_000)
     async with Database(settings) as opened:
         world = World(create_app(settings, shipped(), opened), opened.acting_for(EVERYTHING))

@@ -129,7 +129,7 @@ class Ground(NamedTuple):
 @contextlib.asynccontextmanager
 async def ground(stage: Stage, *, thorough: bool) -> AsyncIterator[Ground]:
     """Run both on a database of their own, for a caller of the whole nation."""
-    env, breaker = await stage.clone("statements"), Breaker(thorough=thorough)
+    env, breaker = await stage.clone("statements", hasty=True), Breaker(thorough=thorough)
     settings = stage.settings(env, rate_limit=0)
     async with contextlib.AsyncExitStack() as stack:
         opened = await stack.enter_async_context(Database(settings))

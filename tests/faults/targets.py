@@ -73,7 +73,7 @@ async def range_on(
     full: bool = False,
 ) -> AsyncIterator[Range]:
     """Open a service with a database of its own; `served` may spoil it for a control."""
-    env = await stage.clone("fuzz")
+    env = await stage.clone("fuzz", hasty=True)
     # One client sends everything: its own rate is not what is tried here.
     unlimited: dict[str, object] = (
         {"rate_limit": 0} if "rate_limit" in Settings.model_fields else {}

@@ -76,13 +76,6 @@ class S3Store:
             async for piece in _pieces(found.stream(min_chunk_size=_PIECE)):
                 yield piece
 
-    async def has(self, id_: str) -> bool:
-        """Tell whether there is an object of a content."""
-        with _usable(missing_is_fine=True):
-            await obstore.head_async(self._bucket, id_)
-            return True
-        return False
-
     async def delete(self, ids: Sequence[str]) -> None:
         """Remove objects, some beside each other."""
         for first in range(0, len(ids), _AT_ONCE):

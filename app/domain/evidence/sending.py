@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import hashlib
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import IO, Final
 
 import asyncpg
@@ -88,9 +89,17 @@ class Sender:
             raise
 
     async def _lost(self, same: File | None) -> str | None:
-        """Return where the content of the file on record should lie in the store, and does not."""
-        stored = None if same is None else same.stored
-        return None if stored is None or await self._store.has(stored) else stored
+        """Return where the content of the file on record should lie whole, and does not."""
+        if same is None or same.stored is None:
+            return None
+        digest = hashlib.sha256()
+        try:
+            async with aclosing(self._store.open(same.stored)) as pieces:
+                async for piece in pieces:
+                    digest.update(piece)
+        except Hindered:  # lost; where the store itself cannot be used, nothing can be put there
+            return same.stored
+        return None if digest.hexdigest() == same.sha256 else same.stored
 
     async def _record(
         self, connection: asyncpg.Connection, sent: Sent, media: str, id_: str, lost: str | None

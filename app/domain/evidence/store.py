@@ -46,10 +46,6 @@ class Store(Protocol):
         """Yield a content, piece by piece; raise Hindered before the first where it is lost."""
         ...
 
-    async def has(self, id_: str) -> bool:
-        """Tell whether a content lies there; whether it is what was put, reading it tells."""
-        ...
-
     async def delete(self, ids: Sequence[str]) -> None:
         """Remove contents; those that are not there are as good as removed."""
         ...
@@ -82,10 +78,6 @@ class FolderStore:
                 yield piece
         finally:
             file.close()
-
-    async def has(self, id_: str) -> bool:
-        """Tell whether there is a file of a content."""
-        return await asyncio.to_thread(self._has, id_)
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Remove the files of contents."""
@@ -124,10 +116,6 @@ class FolderStore:
                 return self._path(id_).open("rb")
             except FileNotFoundError:
                 raise lost() from None
-
-    def _has(self, id_: str) -> bool:
-        with of_files():
-            return self._path(id_).is_file()
 
     def _delete(self, ids: Sequence[str]) -> None:
         with of_files():
