@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import httpx
+import uvloop
 from conftest import opened
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -159,7 +160,7 @@ class World:
     """The system under test, in a loop of its own, with a client for each player."""
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
-        self.runner = asyncio.Runner()
+        self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._opened = opened(settings)
         self.database: Database = self.run(self._opened.__aenter__())
         self.offices = Offices(settings, registry, self.database, BEFORE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncpg
+
 from app.database import SCHEMA, Database, driver_of
 from app.database.connections import QUEUE
 
@@ -18,15 +20,18 @@ async def fingerprint(database: Database) -> dict[str, tuple[int, str]]:
 
     Those of the queue, in which a job waits, are among them.
     """
-    found = {}
     async with database.as_owner() as connection:
-        driver = await driver_of(connection)
-        for schema, table in await driver.fetch(_TABLES, [SCHEMA, QUEUE]):
-            statement = (
-                "SELECT count(*), sum(hash_record_extended(t, 0))::text"
-                f' FROM "{schema}"."{table}" t'
-            )
-            row = await driver.fetchrow(statement)
-            assert row is not None
-            found[table] = (row[0], row[1])
-    return found
+        return await digest(await driver_of(connection))
+
+
+async def digest(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str, tuple[int, str]]:
+    """Return the same over a connection that sees everything."""
+    tables = await connection.fetch(_TABLES, [SCHEMA, QUEUE])
+    found = await connection.fetch(
+        " UNION ALL ".join(
+            f"SELECT '{name}', count(*), sum(hash_record_extended(t, 0))::text"
+            f' FROM "{schema}"."{name}" t'
+            for schema, name in tables
+        )
+    )
+    return {name: (count, hashed) for name, count, hashed in found}

@@ -14,13 +14,13 @@ from typing import Any, Final, Literal, NamedTuple
 import asyncpg
 import httpx
 import pytest
+import unchanged
 from conftest import calling, problem, shipped
 from evidence_operations import NO_SUBMISSION, Making, acting, office
 from hostile import OPERATIONS, Operation, fresh_decision
 
 from app.cli.clients import make
-from app.database import EVERYTHING, SCHEMA, Database
-from app.database.connections import QUEUE
+from app.database import EVERYTHING, Database
 from app.domain import audit
 from app.domain.audit import Act
 from app.domain.clients import SCOPES
@@ -50,9 +50,6 @@ _ASYNC: Final = {"prefer": "respond-async"}
 _AS_IT_IS: Final[Mapping[str, str]] = {}
 _AFTERWARDS: Final = ("/v1/units/25", "/v1/clients")  # over either pool
 _MOST: Final = 60  # statements that a single request may take
-_TABLES: Final = (
-    "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = ANY($1) ORDER BY 1, 2"
-)
 _PLANTED: Final = "POST /v1/values"
 
 
@@ -113,17 +110,9 @@ class Ground(NamedTuple):
     admin: httpx.AsyncClient
     settings: Settings
 
-    async def digest(self) -> dict[str, tuple[int, int]]:
-        """Return rows and a digest of every table: `unchanged.fingerprint`, ten times as quick."""
-        tables = await self.watcher.fetch(_TABLES, [SCHEMA, QUEUE])
-        found = await self.watcher.fetch(
-            " UNION ALL ".join(
-                f"SELECT '{name}', count(*), coalesce(sum(hash_record_extended(t, 0)), 0) "
-                f'FROM "{schema}"."{name}" t'
-                for schema, name in tables
-            )
-        )
-        return {name: (count, digest) for name, count, digest in found}
+    async def digest(self) -> dict[str, tuple[int, str]]:
+        """Return rows and a digest of every table."""
+        return await unchanged.digest(self.watcher)
 
 
 @contextlib.asynccontextmanager

@@ -30,6 +30,7 @@ _AGAIN: Final = 60  # seconds until a reading that was cut off is worth another 
 _OWN_DOING: Final = frozenset({-signal.SIGXCPU, -signal.SIGSEGV, -signal.SIGABRT})
 _BUG: Final = 70  # how the process ends where it is wrong itself
 _WORDS: Final = 2_000  # bytes of what the process says of its own faults
+_PARTING: Final = 0.2  # seconds for a process that has nothing more to do
 _BUFFER: Final = 2**18
 Pipe = TypeVar("Pipe", asyncio.StreamReader, asyncio.StreamWriter)
 _decoder: Final[msgspec.msgpack.Decoder[Told]] = msgspec.msgpack.Decoder(Told)
@@ -201,9 +202,16 @@ async def _listen(process: asyncio.subprocess.Process) -> None:
 
 
 async def _end(process: asyncio.subprocess.Process, words: asyncio.Task[None]) -> None:
-    """End the process and take what is left in its pipes, so that nothing stays open."""
-    with suppress(ProcessLookupError):
-        process.kill()
+    """End the process and take what is left in its pipes, so that nothing stays open.
+
+    One that has told everything ends by itself. It is left a moment for that: `kill` looks whether
+    it has ended, and so may take its end from under whoever waits for it.
+    """
+    with suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _PARTING)
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.kill()
     _pipe(process.stdin).close()
     while await _pipe(process.stdout).read(_BUFFER):
         pass
