@@ -54,9 +54,9 @@ from app.api import (
 from app.api.downloads import Downloads
 from app.api.streams import Streams
 from app.api.tokens import Tokens
-from app.database import NOTHING, Database, driver_of, schema
+from app.database import NOTHING, Database
 from app.discovery import load_registry
-from app.domain import register, signing_keys
+from app.domain import signing_keys
 from app.domain.audit import checkpoints
 from app.domain.audit.sealing import Sealer
 from app.domain.clock import clock_of
@@ -64,7 +64,7 @@ from app.domain.evidence import stores
 from app.domain.grants import Grants
 from app.domain.job_kinds import CHORES, KINDS
 from app.domain.jobs.worker import Worker, connections
-from app.domain.register import Progress
+from app.domain.preparing import prepare
 from app.domain.ruleset_snapshots import Snapshots
 from app.domain.territory import Territories
 from app.rules.registry import Registry
@@ -96,20 +96,6 @@ class Service(FastAPI):
             schema.pop("$defs", None)
             schemas.setdefault(model.__name__, schema)
         return document
-
-
-async def prepare(database: Database, progress: Progress) -> None:
-    """Bring a database to where the service can stand on it: schema, register, rights.
-
-    Raises DatabaseFailed with what to do. Without the owner's rights only checks remain.
-    """
-    await schema.upgrade(database)
-    async with database.as_owner() as connection:
-        driver = await driver_of(connection)
-        if not await register.is_loaded(driver):
-            await register.load(driver, progress)
-    await schema.check_service(database)
-    await database.disconnect()
 
 
 def create_app(

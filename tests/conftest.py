@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import json
 import os
 import re
@@ -29,10 +30,11 @@ from app.discovery import load_registry
 from app.domain import clients, unit_lookup
 from app.domain.clients import SCOPES
 from app.domain.clock import today
+from app.domain.preparing import prepare
 from app.domain.signing_keys import LIFETIME
 from app.embedded import Embedded
 from app.embedded.locks import Lock
-from app.main import create_app, prepare
+from app.main import create_app
 from app.rules.registry import Registry
 from app.settings import VARIABLES, Settings
 
@@ -41,6 +43,7 @@ PREVIEW = "/v1/evaluations/preview"
 HERE = "http://127.0.0.1:8000"
 HASTY = 'ALTER DATABASE "{}" SET synchronous_commit = off'
 OPENED: list[Database] = []
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type] # httpx looks for it every time
 ANYTHING = {"if-match": "*"}  # for a change that may follow whatever is on record
 
 # What no caller may ever see: traces, exceptions, models and files of the implementation.
@@ -53,6 +56,12 @@ LEAK = re.compile(
 def pytest_xdist_auto_num_workers() -> int:
     """Return one worker more than there are processors: many a test waits for other processes."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays until the end; it looks less often at the rest."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @functools.cache
@@ -283,12 +292,16 @@ class Described:
         self.document = document
         self.paths: dict[str, dict[str, Any]] = document["paths"]
         self._closed = {"components": _closed(document["components"])}
+        self._patterns = [
+            (re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))), operations)
+            for template, operations in self.paths.items()
+        ]
+        self._validators: dict[tuple[str, str, str], Draft202012Validator] = {}
 
     def operation(self, method: str, path: str) -> dict[str, Any]:
         """Return the operation that answers a concrete path."""
-        for template, operations in self.paths.items():
-            pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
-            if re.fullmatch(pattern, path) and method.lower() in operations:
+        for pattern, operations in self._patterns:
+            if pattern.fullmatch(path) and method.lower() in operations:
                 found: dict[str, Any] = operations[method.lower()]
                 return found
         raise AssertionError(f"{method} {path} is not described")
@@ -296,18 +309,20 @@ class Described:
     def judge(self, answer: httpx.Response) -> None:
         """Fail unless status, media type and every key of the answer are described."""
         request = answer.request
-        responses = self.operation(request.method, request.url.path)["responses"]
-        described = responses.get(str(answer.status_code))
-        assert described, f"{answer.status_code} of {request.url.path} is not described"
+        operation = self.operation(request.method, request.url.path)
+        status = str(answer.status_code)
+        described = operation["responses"].get(status)
+        assert described, f"{status} of {request.url.path} is not described"
         media = answer.headers["content-type"].partition(";")[0]
         assert media in described["content"], f"{media} of {request.url.path} is not described"
-        schema = {**_closed(described["content"][media]["schema"]), **self._closed}
         if not media.endswith("json") or media == "application/x-ndjson":
             return  # a file: others look into it
-        validator = Draft202012Validator(schema, format_checker=FormatChecker())
-        wrong = [
-            f"{one.json_path}: {one.message[:200]}" for one in validator.iter_errors(answer.json())
-        ]
+        asked = operation["operationId"], status, media
+        if asked not in self._validators:
+            schema = {**_closed(described["content"][media]["schema"]), **self._closed}
+            self._validators[asked] = Draft202012Validator(schema, format_checker=FormatChecker())
+        found = self._validators[asked].iter_errors(answer.json())
+        wrong = [f"{one.json_path}: {one.message[:200]}" for one in found]
         assert not wrong, wrong[:5]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from decimal import Decimal
@@ -12,6 +13,7 @@ import pytest
 from conftest import ROOT, Ntm
 from jsonschema import Draft202012Validator
 
+from app.cli.openapi import api_document
 from app.discovery import read_pack_path
 
 COMMITTED = ROOT / "openapi"
@@ -34,6 +36,18 @@ def test_writing_gives_the_committed_files(process: Ntm, tmp_path: Path) -> None
     assert process("openapi", "--check").code == 0
 
 
+@pytest.fixture
+def once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Describe the API once for all: that takes longest, and is always the same."""
+    monkeypatch.setattr("app.cli.openapi.api_document", _document)
+
+
+@functools.cache
+def _document() -> dict[str, Any]:
+    return api_document()
+
+
+@pytest.mark.usefixtures("once")
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("drift", ["a key more", "one space", "no file"])
 def test_drift_is_named_and_mended_by_writing(

@@ -25,8 +25,8 @@ from running import (
 )
 
 from app.database import Database, schema
+from app.domain.preparing import prepare
 from app.embedded import Embedded
-from app.main import prepare
 
 pytestmark = needs_debian
 HEAD = str(schema.scripts().get_current_head())

@@ -24,9 +24,9 @@ from running import (
 from sqlalchemy import text
 
 from app.database import OWNER, Base, Database, DatabaseFailed, schema
+from app.domain.preparing import prepare
 from app.domain.territory import Territorial
 from app.embedded import Embedded
-from app.main import prepare
 from app.settings import Settings
 
 NUMBERS = itertools.count()

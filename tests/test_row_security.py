@@ -34,9 +34,9 @@ from value_calls import COUNT, entry
 from app.database import EVERYTHING, NOTHING, Base, Context, Database, DatabaseFailed, schema
 from app.database.security import EXEMPT, OPEN, PROTECTED, faults
 from app.domain.clock import today
+from app.domain.preparing import prepare
 from app.domain.territory import Caller, Territory, resolve
 from app.embedded import Embedded
-from app.main import prepare
 from app.settings import Settings
 
 NUMBERS: Final = itertools.count(1)

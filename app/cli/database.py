@@ -14,10 +14,10 @@ from app.cli.console import err, fail, misuse, phrase, read_settings, report_com
 from app.database import EVERYTHING, Database, DatabaseFailed
 from app.domain.audit.checkpoints import CheckpointsUnusable
 from app.domain.hindrances import Hindered
+from app.domain.preparing import prepare
 from app.domain.refusals import Absent, Conflict, Refused
 from app.domain.register import Progress as Told
 from app.domain.signing_keys import KeysUnusable
-from app.main import prepare
 from app.settings import Settings
 
 Result = TypeVar("Result")

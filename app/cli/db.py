@@ -12,7 +12,7 @@ import typer
 from app.cli.console import fail, out, phrase, plain, read_settings
 from app.cli.database import progress, use
 from app.database import Database, backup, schema
-from app.main import prepare
+from app.domain.preparing import prepare
 from app.rules.errors import Text
 
 app = typer.Typer(no_args_is_help=True, help="Cơ sở dữ liệu: nâng cấp, kiểm tra, sao lưu.")

@@ -10,7 +10,6 @@ import typer
 from pydantic import TypeAdapter
 
 from app.cli.console import fail, out, phrase
-from app.main import create_app
 from app.rules.errors import Text
 from app.rules.packs import PackFile
 from app.rules.registry import Registry
@@ -47,6 +46,8 @@ def openapi(
 
 def api_document() -> dict[str, Any]:
     """Return the OpenAPI document; it does not depend on which packs are installed."""
+    from app.main import create_app  # noqa: PLC0415 - no other command waits for all routes
+
     return create_app(registry=Registry({}, {})).openapi()
 
 

@@ -23,7 +23,7 @@ from app.cli.demonstration import client_for_trying, show, show_client
 from app.database import EVERYTHING, Database
 from app.domain.demonstration.recorded import Told, tell
 from app.domain.jobs.worker import Worker
-from app.main import create_app, prepare
+from app.domain.preparing import prepare
 from app.rules.errors import Text
 from app.rules.registry import Registry
 from app.settings import Settings
@@ -47,7 +47,7 @@ def serve(
         if demo:
             show(asyncio.run(_demonstration(database, registry)), registry)
             show_client(asyncio.run(client_for_trying(database.acting_for(EVERYTHING))), address)
-        app = create_app(settings, registry, database)
+        app = _application(settings, registry, database)
         if not _is_loopback(host):
             _warn_of_plain_http()
         err().print(
@@ -56,15 +56,23 @@ def serve(
                 f"Serving at {address} - docs: {address}/docs - stop: Ctrl+C",
             )
         )
-        _keep_for_good()
         with _measured(settings, app.state.metrics):
             _server(app, settings).run(sockets=[line])
 
 
-def _keep_for_good() -> None:
-    """Spare the garbage collector what lives as long as the process: it halts every request."""
+def _application(settings: Settings, registry: Registry, database: Database) -> FastAPI:
+    """Return what answers, and spare the garbage collector all that was loaded for it.
+
+    That lives as long as the process, and to look through it would halt every request.
+    """
+    gc.disable()
+    from app.main import create_app  # noqa: PLC0415 - no other command waits for all routes
+
+    app = create_app(settings, registry, database)
     gc.collect()
     gc.freeze()
+    gc.enable()
+    return app
 
 
 class _Server(uvicorn.Server):

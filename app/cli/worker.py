@@ -14,7 +14,7 @@ from app.cli.database import explained, progress
 from app.database import Database
 from app.domain.job_kinds import CHORES, KINDS
 from app.domain.jobs.worker import Worker, connections
-from app.main import prepare
+from app.domain.preparing import prepare
 from app.rules.registry import Registry
 from app.settings import Settings
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from app.cli.clients import make
 from app.database import EVERYTHING, Database
-from app.main import prepare
+from app.domain.preparing import prepare
 from app.settings import Settings
 
 

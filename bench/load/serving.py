@@ -20,8 +20,8 @@ import asyncpg
 
 from app.cli.clients import make
 from app.database import EVERYTHING, Database
+from app.domain.preparing import prepare
 from app.embedded import DATABASE, OWNER
-from app.main import prepare
 from app.settings import Settings
 
 _PAUSE: Final = 0.02  # seconds between two looks at a job

@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.database import Database
 from app.discovery import load_registry
-from app.main import create_app, prepare
+from app.domain.preparing import prepare
+from app.main import create_app
 from app.settings import Settings
 
 TABLE: Final = """

@@ -17,8 +17,8 @@ from conftest import HASTY, urls
 from running import settings_of
 
 from app.database import OWNER, Database
+from app.domain.preparing import prepare
 from app.embedded import Embedded
-from app.main import prepare
 from app.settings import Settings
 
 _NUMBERS: Final = itertools.count(1)
