@@ -79,7 +79,7 @@ async def attack(arena: Range, judge: Judge, route: Operation) -> None:
         await send(arena, judge, ready)
     await good(arena, judge, route)
     right = [shot for shot in fired if is_accepted(route, shot)]
-    for shot in right[:: _DEAR if route.of_commune else 1]:
+    for shot in right[:: _DEAR if route.of_commune else arena.turns]:
         await take(arena, judge, route, shot)
 
 

@@ -98,7 +98,7 @@ def _addresses(draw: st.DrawFn, arena: Range, route: Operation) -> Shot:
     if known:
         chosen += draw(st.lists(st.tuples(st.sampled_from(known), _parts), max_size=4))
     query = "&".join(f"{_quoted(name)}={raw}" for name, raw in draw(st.permutations(chosen)))
-    on_paths = [shot.url.partition("?")[0] for shot in path_shots(route)]
+    on_paths = [shot.url.partition("?")[0] for shot in path_shots(arena, route)]
     path = draw(st.sampled_from([route.path, *on_paths]))
     url = route._replace(path=path).url(query)
     return Shot("query:", query[:200], url, good_content(route), draw(_headers))

@@ -101,6 +101,7 @@ GRANTS: Final[Mapping[str, tuple[str, Item]]] = {
 # --- who may see what, by the files of the register ----------------------------------------------
 
 
+@functools.cache
 def _rows(name: str) -> list[dict[str, str]]:
     path = Path(str(register_files.__file__)).with_name(name)
     with path.open(encoding="utf-8", newline="") as file:

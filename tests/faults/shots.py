@@ -23,19 +23,27 @@ from faults.hostile_values import (
 from faults.targets import PAGES, SENDING, Range, Shot, good_content, known_keys, with_raw
 
 # Each costs a process that reads a file.
-_DEAR: Final = SENDING | {"POST /v1/imports/{id}/commit"}
+_DEAR: Final = SENDING | {
+    "POST /v1/imports/{id}/commit", "PUT /v1/evidence-submissions/{id}/slots/{slot}/rows",
+}  # fmt: skip
 _READ: Final = ("encoding", "sheet")  # parameters that only whoever reads the file understands
 _RARE: Final = 4
 # Whatever is a file is right; what is in it, `test_http_evidence_files.py` tries.
 _ANY_FILE: Final = ("PUT /v1/evidence-submissions/{id}/slots/{slot}/files/{name}",)
 # Parameters of many operations, which one type describes for all of them.
-_COMMON: Final = ("cursor", "limit", "on", "period", "ruleset", "under", "unit")
+_COMMON: Final = (
+    "cursor", "limit", "on", "period", "ruleset", "under", "unit", "indicator", "level", "outcome",
+    "acting_official_id", "acting_official_office", "acting_official_position",
+    "id", "slot", "code", "name", "client_id",
+)  # fmt: skip
+# Objects in bodies of many operations, which one type describes as well.
+_SHARED: Final = {"acting_official", "document"}
 _UNKNOWN: Final = ("offset", "limit[]", "%00", "%ff", "__proto__", "_method", "x" * 999)
 
 
 def shots(arena: Range, route: Operation) -> Iterator[Shot]:
     """Yield every hostile request of the corpus for one operation."""
-    yield from path_shots(route)
+    yield from path_shots(arena, route)
     yield from query_shots(arena, route)
     yield from token_shots(route)
     if route.form:
@@ -52,12 +60,13 @@ def shots(arena: Range, route: Operation) -> Iterator[Shot]:
                 yield Shot(f"header:{name}", repr(value)[:40], route.url(), good, ((name, value),))
 
 
-def path_shots(route: Operation) -> Iterator[Shot]:
+def path_shots(arena: Range, route: Operation) -> Iterator[Shot]:
     """Yield the operation with every value in every parameter of its path."""
     names, parts = route.template.split("/"), route.path.split("/")
     for number, name in enumerate(names):
         if name.startswith("{"):
-            for label, raw, text in IN_PATH:
+            common = name[1:-1] in _COMMON
+            for label, raw, text in arena.turn(route, name, IN_PATH) if common else IN_PATH:
                 path = "/".join([*parts[:number], raw, *parts[number + 1 :]])
                 url = route._replace(path=path).url()
                 yield Shot(f"path:{name[1:-1]}", label, url, good_content(route), (), text)
@@ -129,7 +138,8 @@ def body_shots(arena: Range, route: Operation) -> Iterator[Shot]:
     """Yield every value at every place of a body, filled or not, and bodies that are none."""
     absent = [(key,) for key in known_keys(arena, route) if key not in route.body]
     for place in (*places(route.body), *absent):
-        for value in VALUES:
+        shared = not _SHARED.isdisjoint(place)
+        for value in arena.turn(route, spelled(place), VALUES) if shared else VALUES:
             content = with_raw(route.body, {place: value.raw})
             yield Shot(f"body:{spelled(place)}", value.name, route.url(), content, (), value.text)
     for name, content in wholes(sent(route.body)):
@@ -161,14 +171,16 @@ def _form(fields: Mapping[str, Any]) -> bytes:
 def csv_shots(arena: Range, route: Operation) -> Iterator[Shot]:
     """Yield every text in every cell of a file, unknown columns, and files that are none."""
     head, row = (line.split(",") for line in route.body.splitlines()[:2])
+    dear = route.name in _DEAR
     for number, name in enumerate(head):
-        for value in TEXTS:
+        for value in arena.turn(route, name, TEXTS) if dear else TEXTS:
             cell = value.text.encode("utf-8", "surrogatepass").replace(b'"', b'""')
             cells = [one.encode() for one in row]
             cells[number] = b'"' + cell + b'"'
             content = ",".join(head).encode() + b"\n" + b",".join(cells) + b"\n"
             yield Shot(f"csv:{name}", value.name, route.url(), content, (), value.text)
-    for column in set(arena.columns) - set(head):
+    unknown = [column for column in arena.columns if column not in head]
+    for column in arena.turn(route, "unknown", unknown) if dear else unknown:
         content = ",".join([*head, column]).encode() + b"\n" + ",".join([*row, "1"]).encode()
         yield Shot("csv:", f"unknown {column}", route.url(), content)
     for name, content in wholes(b'{"values": []}'):

@@ -24,7 +24,7 @@ from faults.isolation_spots import reaches
 from faults.isolation_world import World, world_on
 
 SHARES = 8  # that workers can run side by side; with those of the matrix over 50,000 attempts
-EACH = 4_300
+EACH = 4_000
 ALONE = (2, 5)  # these shares are against row security alone
 
 
